@@ -1,0 +1,30 @@
+"""Text-driven stylisation by dual diffusion (Huang et al. 2022, DiffStyler).
+
+    from diffstyler_cli import Stylizer
+
+    result = Stylizer.load("lite").stylize("photo.png", ["oil painting"], lam=0.8, t1="60")
+    result.image.save("out.png")
+
+Importing the package is cheap; torch is imported when `Stylizer` is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .config import StylizeConfig, WeightPaths
+from .errors import DiffStylerError
+
+if TYPE_CHECKING:
+    from .pipeline import Event, Stylizer, StylizeResult
+
+__version__ = "0.1.0"
+__all__ = ["DiffStylerError", "Event", "StylizeConfig", "StylizeResult", "Stylizer", "WeightPaths", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Event", "StylizeResult", "Stylizer"):
+        from . import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,209 @@
+"""Every setting, once. Command-line options, embedded recipes and the reference in docs/ derive from this dataclass.
+
+Importing this module costs nothing: no torch, no Pillow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+
+SOLVERS = ("iplms", "plms", "plms2", "prk", "pie", "ddim", "dpmpp_2m")
+GUIDES = ("art", "both", "none")
+DISTANCES = ("cosine", "spherical")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "fp32", "bf16", "fp16")
+MODEL_SETS = ("auto", "lite", "full")
+
+PANEL_STYLE = "Style and content"
+PANEL_SAMPLING = "Sampling"
+PANEL_LOSSES = "Losses"
+PANEL_RUN = "Machine and models"
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a setting appears to a person: flag, help panel, the paper's symbol, valid range, one plain sentence."""
+
+    flag: str
+    panel: str
+    help: str
+    symbol: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    full: Any = None
+    """Default with the full-size models, where it differs from the lite one."""
+
+
+def _option(default: Any, flag: str, panel: str, help: str, **kwargs: Any) -> Any:
+    return field(default=default, metadata={"option": Option(flag, panel, help, **kwargs)})
+
+
+@dataclass(frozen=True)
+class StylizeConfig:
+    """The settings of one stylised picture. Defaults are the lite models'; `defaults("full")` gives the full set's.
+
+    `validate()` raises `UsageError` on the first value out of range. Equations: Huang et al. 2022 (arXiv 2211.10682).
+    """
+
+    # --- style and content -------------------------------------------------------------------------------------------
+    lam: float = _option(
+        0.8, "--lambda", PANEL_STYLE, "Share of the photo network; the art network gets the rest.",
+        symbol="λ", low=0.0, high=1.0,
+    )  # fmt: skip
+    t1: str = _option(
+        "1.2x", "--t1", PANEL_STYLE,
+        "Length of free diffusion, in steps or as a multiple of --steps: larger keeps more of the photo.",
+        symbol="T1",
+    )  # fmt: skip
+    prompt_weight: float = _option(
+        3.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
+        symbol="w", low=-30.0, high=30.0,
+    )  # fmt: skip
+    fresh_noise: float = _option(
+        0.0, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
+        symbol="ρ", low=0.0, high=1.0,
+    )  # fmt: skip
+    # --- sampling ----------------------------------------------------------------------------------------------------
+    steps: int = _option(50, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000)
+    solver: str = _option(
+        "iplms", "--solver", PANEL_SAMPLING, "Numerical method for the reverse process.", choices=SOLVERS
+    )
+    round_trip: bool = _option(
+        False, "--round-trip", PANEL_SAMPLING, "Run free diffusion up to T1 and back to T, as in the paper's figure."
+    )
+    noise_iters: int = _option(
+        0, "--noise-iters", PANEL_SAMPLING, "Adam updates of the learnable noise before sampling starts.",
+        symbol="K", low=0, high=1000,
+    )  # fmt: skip
+    seed: int | None = _option(
+        None, "--seed", PANEL_SAMPLING, "Seed of every random draw; drawn and recorded if not given.",
+        low=0, high=2**63 - 1,
+    )  # fmt: skip
+    size: int = _option(
+        256, "--size", PANEL_SAMPLING, "Working size: the picture has about SIZE x SIZE pixels, in the photo's shape.",
+        low=64, high=4096,
+    )  # fmt: skip
+    # --- losses ------------------------------------------------------------------------------------------------------
+    guidance_scale: float = _option(
+        1.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
+        symbol="γ", low=0.0, high=1000.0,
+    )  # fmt: skip
+    guide: str = _option(
+        "art", "--guide", PANEL_LOSSES, "Networks that the gradient is taken through; none is fastest.", choices=GUIDES
+    )
+    w_instruction: float = _option(
+        500.0, "--w-instruction", PANEL_LOSSES, "Weight of the text instruction loss.",
+        symbol="w_ins", low=0.0, high=1e6,
+    )  # fmt: skip
+    w_content: float = _option(
+        3.0, "--w-content", PANEL_LOSSES, "Weight of the content perceptual loss.", symbol="w_con", low=0.0, high=1e6
+    )
+    w_nce: float = _option(
+        1.0, "--w-nce", PANEL_LOSSES, "Weight of the patchwise contrastive loss.", symbol="w_nce", low=0.0, high=1e6
+    )
+    w_aesthetic: float = _option(
+        1.0, "--w-aesthetic", PANEL_LOSSES, "Weight of the aesthetic loss.", symbol="w_aes", low=0.0, high=1e6
+    )
+    w_tv: float = _option(
+        1.0, "--w-tv", PANEL_LOSSES, "Weight of the total variation loss.", symbol="w_tv", low=0.0, high=1e6
+    )
+    distance: str = _option(
+        "cosine", "--distance", PANEL_LOSSES, "Distance of the instruction loss.", choices=DISTANCES
+    )
+    cutouts: int = _option(
+        8, "--cutouts", PANEL_LOSSES, "Random cutouts that the instruction loss looks at.", low=1, high=256
+    )
+    # --- machine and models ------------------------------------------------------------------------------------------
+    models: str = _option(
+        "auto", "--models", PANEL_RUN, "Model set; auto takes full when all its files are there.", choices=MODEL_SETS
+    )
+    device: str = _option("auto", "--device", PANEL_RUN, "Where to compute.", choices=DEVICES)
+    dtype: str = _option(
+        "auto", "--dtype", PANEL_RUN, "Precision of the diffusion networks; auto takes the fastest that is safe.",
+        choices=DTYPES,
+    )  # fmt: skip
+
+    @classmethod
+    def defaults(cls, model_set: str = "lite") -> StylizeConfig:
+        """The defaults of a model set, "lite" or "full"."""
+        config = cls()
+        if model_set == "full":
+            config = dataclasses.replace(
+                config, **{name: o.full for name, o in options().items() if o.full is not None}
+            )
+        return config
+
+    def with_overrides(self, settings: Mapping[str, Any]) -> StylizeConfig:
+        """A copy with some fields replaced. Raises `UsageError` for a name that is no setting."""
+        for name in settings:
+            if name not in options():
+                raise UsageError(f"There is no setting {name!r}.", f"Settings: {', '.join(options())}.")
+        return dataclasses.replace(self, **settings)
+
+    def t1_steps(self) -> int:
+        """T1 in steps, never below T. Raises `UsageError` for text that is no length or for T1 < T."""
+        return resolve_t1(self.t1, self.steps)
+
+    def validate(self) -> StylizeConfig:
+        """Returns self; raises `UsageError` naming the flag, the value and the range."""
+        for name, o in options().items():
+            value = getattr(self, name)
+            if o.choices and value not in o.choices:
+                raise UsageError(
+                    f"{o.flag} {value!r} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
+                )
+            if value is None or isinstance(value, (str, bool)):
+                continue
+            low = -math.inf if o.low is None else o.low
+            high = math.inf if o.high is None else o.high
+            if not (math.isfinite(value) and low <= value <= high):
+                raise UsageError(
+                    f"{o.flag} {value:g} is outside [{o.low:g}, {o.high:g}].",
+                    f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
+                )
+        self.t1_steps()
+        return self
+
+
+def options() -> dict[str, Option]:
+    """Every setting's `Option`, by field name, in the order in which help and recipes show them."""
+    return {f.name: f.metadata["option"] for f in dataclasses.fields(StylizeConfig)}
+
+
+def resolve_t1(t1: str, steps: int) -> int:
+    """T1 in steps: "60" is 60, "1.2x" is 1.2 times `steps`. Raises `UsageError` if it is neither or below `steps`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([xX]?)\s*", str(t1))
+    if not match or (not match[2] and not float(match[1]).is_integer()):
+        raise UsageError(
+            f"--t1 {t1!r} is neither a number of steps nor a multiple of --steps.", "Try --t1 1.2x or --t1 60."
+        )
+    value = float(match[1])
+    if match[2] and value > 100:
+        raise UsageError(f"--t1 {t1} is outside [1x, 100x].", "Try --t1 1.2x.")
+    resolved = round(value * steps) if match[2] else int(value)
+    if resolved < steps:
+        raise UsageError(
+            f"--t1 {t1} is {resolved} steps, fewer than --steps {steps}: T must not exceed T1.",
+            f"Raise --t1 to at least 1.0x ({steps}) or lower --steps.",
+        )
+    return resolved
+
+
+@dataclass(frozen=True)
+class WeightPaths:
+    """Local files of the full-size components; None where the user gave none."""
+
+    photo: Path | None = None
+    art: Path | None = None
+    clip: Path | None = None
+    vgg: Path | None = None
+    aesthetic: Path | None = None

@@ -1,0 +1,87 @@
+"""Dual diffusion as wrappers that take model functions and return one: classifier-free guidance, and the lambda mix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import NumericalError
+from .solvers import ModelFn
+
+NO_SHARE = 1e-9
+"""Coefficients smaller than this are rounding, e.g. of 1 - (0.1 + 0.2 + 0.7); their network pass is left out."""
+
+
+def checked(model: ModelFn, name: str) -> ModelFn:
+    """`model` with its v in the dtype of x; raises `NumericalError` naming `name` where v is NaN or infinite."""
+
+    def fn(x: Tensor, t: Tensor) -> Tensor:
+        v = model(x, t).to(x.dtype)
+        if not torch.isfinite(v).all():
+            raise NumericalError(
+                f"The {name} returned NaN or infinity at t = {t.max().item():.4f}.",
+                "Try --dtype fp32, or a lower --guidance-scale or --prompt-weight.",
+            )
+        return v
+
+    return fn
+
+
+def clamped(model: ModelFn, low: float, high: float) -> ModelFn:
+    """`model` whose input time is kept inside [low, high], the range that it was trained on."""
+    return lambda x, t: model(x, t.clamp(low, high))
+
+
+def cfg(null_fn: ModelFn, cond_fns: Sequence[ModelFn], weights: Sequence[float]) -> ModelFn:
+    """v = v(∅) + Σ_k w_k (v(c_k) - v(∅)), one network call each (Ho & Salimans 2022, several conditions).
+
+    What has no share is not called: a condition of weight 0, and v(∅) where the weights sum to 1.
+    """
+    shares = _shares(weights)
+    used = [(fn, share) for fn, share in zip([null_fn, *cond_fns], shares, strict=True) if share]
+    return lambda x, t: _combine([fn(x, t) for fn, _ in used], [share for _, share in used])
+
+
+def batched_cfg(
+    network: Callable[[Tensor, Tensor, Tensor], Tensor], embeddings: Tensor, weights: Sequence[float]
+) -> ModelFn:
+    """`cfg` in one network call, on the batch [∅, c_1 … c_K] of those that have a share.
+
+    `network` is (x: BxCxHxW, t: (B,), cond: BxD) -> v, zeros being the null condition; `embeddings` is KxD.
+    """
+    shares = _shares(weights)
+    conditions = torch.cat([torch.zeros_like(embeddings[:1]), embeddings])
+    if len(conditions) != len(shares):
+        raise ValueError(f"{len(embeddings)} embeddings and {len(weights)} weights")
+    kept = [k for k, share in enumerate(shares) if share]
+    conditions = conditions[kept]
+
+    def fn(x: Tensor, t: Tensor) -> Tensor:
+        n, batch = len(kept), x.shape[0]
+        repeated = x.repeat(n, *[1] * (x.ndim - 1))
+        v = network(repeated, t.expand(batch).repeat(n), conditions.repeat_interleave(batch, 0))
+        return _combine(list(v.chunk(n)), [shares[k] for k in kept])
+
+    return fn
+
+
+def mix(photo: ModelFn, art: ModelFn, lam: float) -> ModelFn:
+    """v = lam v_photo + (1 - lam) v_art, lam in [0, 1]; at lam 1 or 0 only the one network is called."""
+    if lam == 1:
+        return photo
+    if lam == 0:
+        return art
+    return lambda x, t: lam * photo(x, t) + (1 - lam) * art(x, t)
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    """Coefficients of [v(∅), v(c_1) …], which sum to 1; negligible ones are exactly 0."""
+    shares = [1 - math.fsum(weights), *weights]
+    return [0.0 if abs(share) < NO_SHARE else share for share in shares]
+
+
+def _combine(velocities: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    return torch.stack([share * v for v, share in zip(velocities, shares, strict=True)]).sum(0)

@@ -1,0 +1,41 @@
+"""What can go wrong, as types. Each says what happened and what to do next; `cli/errors.py` maps them to exit codes."""
+
+from __future__ import annotations
+
+
+class DiffStylerError(Exception):
+    """Base of all errors that a user can meet.
+
+    Args:
+        message: one line: what happened, and why.
+        advice: one line: what to do next, naming the option or command.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+
+class UsageError(DiffStylerError):
+    """A setting or argument that cannot be used (exit code 2)."""
+
+
+class InputImageError(DiffStylerError):
+    """An input image that is missing or cannot be read (exit code 3)."""
+
+
+class WeightsError(DiffStylerError):
+    """Weights that are missing, corrupt or of the wrong shape (exit code 4)."""
+
+
+class OutOfMemoryError(DiffStylerError):
+    """The device's or the machine's memory did not suffice (exit code 5)."""
+
+
+class OutputError(DiffStylerError):
+    """A result that could not be written (exit code 1)."""
+
+
+class NumericalError(DiffStylerError):
+    """A network or loss returned NaN or infinity (exit code 1)."""

@@ -1,0 +1,98 @@
+"""L_total: the weighted sum of the terms, and each one's value and gradient norm, which are the users' table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import NumericalError
+
+T = TypeVar("T")
+LossFn = Callable[[Tensor], Tensor]
+"""x̂0 (BxCxHxW) -> (B,): a sample's value does not depend on its batch mates."""
+
+
+class Shared(Generic[T]):
+    """A function of x̂0 that several terms need, computed once for each x̂0 tensor (by identity, the latest only).
+
+    The kept value holds the autograd graph: `Objective` clears what it is told of after each call.
+    """
+
+    def __init__(self, compute: Callable[[Tensor], T]) -> None:
+        self.compute = compute
+        self._latest: tuple[Tensor, T] | None = None
+
+    def __call__(self, pred: Tensor) -> T:
+        if self._latest is None or self._latest[0] is not pred:
+            self._latest = (pred, self.compute(pred))
+        return self._latest[1]
+
+    def clear(self) -> None:
+        """Forgets the kept value."""
+        self._latest = None
+
+
+@dataclass(frozen=True)
+class TermReport:
+    """One term of L_total at one x̂0."""
+
+    value: float
+    """Unweighted, summed over the batch."""
+    weight: float
+    grad_norm: float
+    """Of weight times the gradient by x̂0, over the whole batch: how hard the term pulls."""
+
+
+@dataclass(frozen=True)
+class ObjectiveReport:
+    """L_total at one x̂0."""
+
+    total: float
+    terms: dict[str, TermReport]
+    grad: Tensor
+    """dL_total/dx̂0, of the shape of x̂0."""
+
+
+class Objective:
+    """L_total = Σ weight · term, and its gradient by x̂0. Terms of weight 0 are not computed.
+
+    Args:
+        terms: name -> (loss, weight), in the order of the table.
+        shared: what the losses share, cleared after each call.
+    """
+
+    def __init__(self, terms: Mapping[str, tuple[LossFn, float]], shared: Sequence[Shared[Any]] = ()) -> None:
+        self.terms = {name: (loss, weight) for name, (loss, weight) in terms.items() if weight != 0}
+        self.shared = tuple(shared)
+
+    def __call__(self, pred: Tensor) -> ObjectiveReport:
+        """Reads every term at `pred` (BxCxHxW), which needs no gradient of its own.
+
+        Raises `NumericalError` naming the first term whose value or gradient is NaN or infinite.
+        """
+        reports: dict[str, TermReport] = {}
+        grad = torch.zeros_like(pred)
+        try:
+            with torch.enable_grad():
+                leaf = pred.detach().requires_grad_()
+                for name, (loss, weight) in self.terms.items():
+                    value = loss(leaf).sum()
+                    # The graph is kept because terms share parts of it; it goes with `value` and `clear`.
+                    (part,) = torch.autograd.grad(weight * value, leaf, retain_graph=True)
+                    norm = torch.linalg.vector_norm(part)
+                    if not (torch.isfinite(value) and torch.isfinite(norm)):
+                        raise NumericalError(
+                            f"The {name} loss or its gradient is NaN or infinite.",
+                            f"Lower --guidance-scale, or leave the term out with --w-{name} 0.",
+                        )
+                    grad = grad + part
+                    reports[name] = TermReport(value.item(), weight, norm.item())
+        finally:
+            for shared in self.shared:
+                shared.clear()
+        return ObjectiveReport(math.fsum(r.weight * r.value for r in reports.values()), reports, grad)
