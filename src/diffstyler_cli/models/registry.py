@@ -1,0 +1,160 @@
+"""The table of the full-size components: what they are, where they come from, and how to know the right file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..config import WeightPaths
+
+EYE = "https://the-eye.eu/public/AI/models/v-diffusion"
+SAC = "https://raw.githubusercontent.com/crowsonkb/simulacra-aesthetic-models/master/models"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that a component's file has been published at. The hash decides whether a file is right, not its name.
+
+    Args:
+        kind: "hub" where `place` is a repository on the Hugging Face Hub; "url" where it is a web address.
+        place: the repository or address.
+        file: name of the file there.
+        size: bytes, rounded where only the rounded size is known.
+        sha256: SHA-256 in hexadecimal, or its beginning; empty where only the source itself knows it.
+    """
+
+    kind: Literal["hub", "url"]
+    place: str
+    file: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A full-size component.
+
+    Args:
+        key: its field in `WeightPaths`.
+        name: its proper name, as in messages and recipes.
+        role: the part that it plays, in plain words.
+        sources: in order of trying.
+        licence: of the weights, as their publisher states it.
+        parameters: that are loaded (of VGG19: those up to conv5_2).
+    """
+
+    key: str
+    name: str
+    role: str
+    sources: tuple[Source, ...]
+    licence: str
+    parameters: int
+
+    @property
+    def option(self) -> str:
+        """The option that supplies a local file."""
+        return f"--{self.key}-weights"
+
+    @property
+    def file(self) -> str:
+        """Name of the file at the first source."""
+        return self.sources[0].file
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file at the first source, rounded where only that is known."""
+        return self.sources[0].size
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file at the first source; empty where only that source knows it."""
+        return self.sources[0].sha256
+
+
+PHOTO_SHA256 = "4fc95ee1b3205a3f7422a07746383776e1dbc367eaf06a5b658ad351e77b7bda"
+
+FULL = (
+    ComponentSpec(
+        key="photo",
+        name="cc12m_1_cfg",
+        role="photo network",
+        sources=(
+            Source(
+                "hub", "multimodalart/crowsonkb-v-diffusion-cc12m-1-cfg", "cc12m_1_cfg.pth", 2_410_000_000, PHOTO_SHA256
+            ),
+            Source("url", EYE, "cc12m_1_cfg.pth", 2_410_000_000, PHOTO_SHA256),
+        ),
+        licence="MIT",
+        parameters=602_895_947,
+    ),
+    ComponentSpec(
+        key="art",
+        name="wikiart_256",
+        role="art network",
+        sources=(
+            Source(
+                "url",
+                EYE,
+                "wikiart_256.pth",
+                1_160_000_000,
+                "da45c38aa31cd0d2680d29a3aaf2f50537a4146d80bba2ca3e7a18d227d9b627",
+            ),
+        ),
+        licence="MIT",
+        parameters=291_054_347,
+    ),
+    ComponentSpec(
+        key="clip",
+        name="CLIP ViT-B/16",
+        role="text-image encoder",
+        sources=(Source("hub", "timm/vit_base_patch16_clip_224.openai", "open_clip_model.safetensors", 600_000_000),),
+        licence="Apache-2.0",
+        parameters=149_620_737,
+    ),
+    ComponentSpec(
+        key="vgg",
+        name="VGG19",
+        role="content features",
+        sources=(
+            Source(
+                "hub",
+                "timm/vgg19.tv_in1k",
+                "model.safetensors",
+                575_000_000,
+                "11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669",
+            ),
+            Source("url", "https://download.pytorch.org/models", "vgg19-dcbb9e9d.pth", 575_000_000, "dcbb9e9d"),
+        ),
+        licence="BSD-3-Clause",
+        parameters=15_304_768,
+    ),
+    ComponentSpec(
+        key="aesthetic",
+        name="SAC ViT-B/16 linear",
+        role="aesthetic regressor",
+        sources=(
+            Source(
+                "url",
+                SAC,
+                "sac_public_2022_06_29_vit_b_16_linear.pth",
+                3_111,
+                "cdc27b2196565bcb69f2692731084b0189612b98aae74adec033782469ab583c",
+            ),
+        ),
+        licence="MIT",
+        parameters=513,
+    ),
+)
+"""Every component of the full set, in the order in which messages name them."""
+
+
+def spec(key: str) -> ComponentSpec:
+    """The component of that key. Raises `KeyError` for any other."""
+    return {component.key: component for component in FULL}[key]
+
+
+def find_local(component: ComponentSpec, paths: WeightPaths) -> Path | None:
+    """The component's local file, or None where no path was given or no file is there."""
+    path: Path | None = getattr(paths, component.key)
+    return path if path is not None and path.is_file() else None

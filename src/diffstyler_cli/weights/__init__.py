@@ -1,0 +1,1 @@
+"""Reading weight files from disk. Knows files and tensors, no networks."""

@@ -1,0 +1,170 @@
+"""From a file of weights to checked tensors. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..errors import WeightsError
+
+SHOWN = 3
+"""Names that a message lists before it only counts."""
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by name, on the CPU; large files are mapped, not copied.
+
+    Reads safetensors and PyTorch's pickles (`.pth`, `.pt`, `.bin`; with `weights_only=True` alone). What a file is
+    depends on its first bytes, never on its name. A table under the key "state_dict" is taken from there.
+
+    Raises:
+        WeightsError: the file is missing, unreadable, truncated, something else, or holds anything but tensors.
+    """
+    head = _head(path)
+    _refuse_known_strangers(path, head)
+    try:
+        if head[8:9] == b"{":
+            tensors: dict[str, Tensor] = load_file(path)
+            return tensors
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the parser's doubts about a file are no message for a person
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except MemoryError:
+        raise
+    except Exception as error:  # foreign bytes can make the parsers raise anything
+        raise _unreadable(path, error) from error
+    return _table(path, content)
+
+
+def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Loads `state` into `module` after checking every name, shape and kind of number.
+
+    A module built on the meta device takes the tensors themselves (no copy, their dtype); any other keeps its own.
+
+    Args:
+        what: names the weights in messages, e.g. "the photo network (cc12m_1_cfg.pth)".
+
+    Raises:
+        WeightsError: names are missing or unexpected, or tensors have other shapes or are not numbers of the kind.
+    """
+    own = module.state_dict()
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    wrong = [_difference(name, state[name], own[name]) for name in own if name in state]
+    problems = [
+        f"{kind}: {_some(names)}"
+        for kind, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("wrong", [text for text in wrong if text]),
+        )
+        if names
+    ]
+    if problems:
+        raise WeightsError(
+            f"{what} does not hold the expected weights; {'; '.join(problems)}.",
+            "Check that this is the file of this component, from its original source.",
+        )
+    module.load_state_dict(state, strict=True, assign=any(tensor.is_meta for tensor in own.values()))
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises `WeightsError` if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+    except OSError as error:
+        raise _unopened(path, error) from error
+    return digest.hexdigest()
+
+
+def _head(path: Path) -> bytes:
+    if not path.exists():
+        raise WeightsError(f"{path} does not exist.", "Check the path, or leave the option out.")
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as error:
+        raise _unopened(path, error) from error
+
+
+def _refuse_known_strangers(path: Path, head: bytes) -> None:
+    """Says what a file is where it is one of the usual wrong ones; the parsers' own messages would not help."""
+    if not head:
+        raise WeightsError(f"{path} is empty.", "Get the file again: its download did not finish.")
+    if head.lstrip()[:1] == b"<":
+        raise WeightsError(
+            f"{path} is a web page, not weights.",
+            "Open the address in a browser: it leads to a login, an error or a preview. Then get the file itself.",
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise WeightsError(
+            f"{path} is a Git LFS pointer, not weights.", "Run git lfs pull, or download the file itself."
+        )
+
+
+def _table(path: Path, content: Any) -> dict[str, Tensor]:
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path} holds no table of tensors.", "Use a file with a state dict or a safetensors file.")
+    strangers = [repr(name) for name, value in content.items() if not (isinstance(name, str) and _plain(value))]
+    if strangers:
+        raise WeightsError(
+            f"{path} holds more than plain tensors: {_some(strangers)}.",
+            "Use a file with a state dict or a safetensors file.",
+        )
+    return dict(content)
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+
+
+def _difference(name: str, given: Tensor, own: Tensor) -> str:
+    if given.shape != own.shape:
+        return f"{name} is {_shape(given)}, not {_shape(own)}"
+    if given.is_floating_point() != own.is_floating_point() or given.is_complex():
+        return f"{name} is of {str(given.dtype).removeprefix('torch.')}"
+    return ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a single number"
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + rest
+
+
+def _unopened(path: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"{path} cannot be read: {error.strerror or error}.", "Check that it is a file you may read.")
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    text = str(error)
+    if "TorchScript" in text:
+        return WeightsError(
+            f"{path} is a TorchScript program, which is not run.", "Use a file with a state dict or a safetensors file."
+        )
+    if "Weights only load failed" in text and "GLOBAL" in text:
+        return WeightsError(
+            f"{path} is a pickle that asks to run code; it was refused and nothing was run.",
+            "Do not use this file; get the weights from their original source.",
+        )
+    reason = next(iter(text.splitlines()), "") or type(error).__name__
+    return WeightsError(
+        f"{path} is damaged or is no weight file ({reason[:160]}).", "Get the file again and compare its SHA-256."
+    )
