@@ -1,0 +1,33 @@
+"""Pictures in and out: reading, the way to tensors and back, writing, embedded recipes. Importing it loads no torch."""
+
+from __future__ import annotations
+
+from .metadata import SCHEMA, embed, read_recipe
+from .read import MAX_PIXELS, LoadedImage, read_image, restore_alpha, to_image, to_tensor, working_size
+from .write import (
+    automatic_name,
+    check_output,
+    encode_image,
+    output_format,
+    write_image,
+    write_numbered,
+)
+
+__all__ = [
+    "MAX_PIXELS",
+    "SCHEMA",
+    "LoadedImage",
+    "automatic_name",
+    "check_output",
+    "embed",
+    "encode_image",
+    "output_format",
+    "read_image",
+    "read_recipe",
+    "restore_alpha",
+    "to_image",
+    "to_tensor",
+    "working_size",
+    "write_image",
+    "write_numbered",
+]

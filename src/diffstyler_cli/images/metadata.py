@@ -1,0 +1,146 @@
+"""The recipe of a picture, embedded in the picture: PNG text (iTXt "diffstyler"), EXIF UserComment in JPEG and WebP."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+from .read import MAX_PIXELS, opened
+
+SCHEMA = "diffstyler/1"
+PER_STEP = "steps"
+"""Key of the recipe's step-by-step part, the only one that may be left out where a format has too little room."""
+
+_FAMILY = "diffstyler/"
+_KEYWORD = "diffstyler"
+_PLAIN = b"ASCII\0\0\0"
+_PACKED = b"\0\0\0\0\0\0\0\0" + b"zlib:"  # EXIF: eight zeros say "character code undefined"
+_JPEG_ROOM = 65_533  # bytes of one JPEG marker segment
+_MAX_RECIPE = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Arguments for `PIL.Image.Image.save`, and what could not be kept."""
+
+    save_options: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def embed(recipe: Mapping[str, Any] | None, format: str) -> Embedded:
+    """How to save `recipe` in a "PNG", "JPEG" or "WEBP" file, beside a mark that the colours are sRGB.
+
+    The recipe is stored as JSON with `SCHEMA` under "schema"; NaN and infinity become null, unknown
+    objects their text. A JPEG has 64 kB: a longer recipe is compressed, then loses its `PER_STEP` part, then is left
+    out, and `notes` says so.
+    """
+    plain = None if recipe is None else _plain({"schema": SCHEMA, **recipe})
+    if format == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add(b"sRGB", b"\0")
+        if plain is not None:
+            text = _json(plain)
+            info.add_itxt(_KEYWORD, text, zip=4096 < len(text.encode()) < PngImagePlugin.MAX_TEXT_CHUNK)
+        return Embedded({"pnginfo": info})
+    if plain is None:
+        return Embedded()
+    blocks = [(_exif(plain), [])] if format != "JPEG" else _jpeg_choices(plain)
+    for block, notes in blocks:
+        if format != "JPEG" or len(block) <= _JPEG_ROOM:
+            return Embedded({"exif": block}, notes)
+    return Embedded({}, ["the recipe is too long for a JPEG file and was left out: PNG or WebP hold it"])
+
+
+def read_recipe(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any] | None:
+    """The recipe embedded in an image file; None if the image has none, or one that is damaged or of another program.
+
+    Raises `InputImageError` if `source` is no image.
+    """
+    with opened(source, max_pixels) as (image, _):
+        text = _png_text(image) if image.format == "PNG" else _user_comment(image)
+        return None if text is None else _parse(text)
+
+
+def _jpeg_choices(recipe: dict[str, Any]) -> list[tuple[bytes, list[str]]]:
+    shorter = {key: value for key, value in recipe.items() if key != PER_STEP}
+    note = "a JPEG file has no room for the step-by-step part of the recipe: PNG or WebP hold it"
+    return [(_exif(recipe), []), (_exif(recipe, pack=True), []), (_exif(shorter, pack=True), [note])]
+
+
+def _exif(recipe: dict[str, Any], pack: bool = False) -> bytes:
+    text = _json(recipe, ascii_only=True).encode()
+    comment = _PACKED + zlib.compress(text, 9) if pack else _PLAIN + text
+    exif = Image.Exif()
+    exif[ExifTags.Base.ExifOffset] = {
+        ExifTags.Base.ExifVersion: b"0232",
+        ExifTags.Base.UserComment: comment,
+        ExifTags.Base.ColorSpace: 1,  # sRGB
+    }
+    return exif.tobytes()
+
+
+def _png_text(image: Image.Image) -> str | None:
+    if _KEYWORD not in image.info:
+        image.load()  # text may follow the pixels
+    text = image.info.get(_KEYWORD)
+    return text if isinstance(text, str) else None
+
+
+def _user_comment(image: Image.Image) -> str | None:
+    try:
+        comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    except Exception:  # a hostile EXIF block raises nearly every type
+        return None
+    if not isinstance(comment, bytes):
+        return None
+    if comment.startswith(_PACKED):
+        unpacker = zlib.decompressobj()
+        try:
+            comment = _PLAIN + unpacker.decompress(comment[len(_PACKED) :], _MAX_RECIPE)
+        except zlib.error:
+            return None
+    return comment[len(_PLAIN) :].decode(errors="replace") if comment.startswith(_PLAIN) else None
+
+
+def _parse(text: str) -> dict[str, Any] | None:
+    if len(text) > _MAX_RECIPE:
+        return None
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(recipe, dict) and str(recipe.get("schema")).startswith(_FAMILY):
+        return recipe
+    return None
+
+
+def _json(recipe: dict[str, Any], ascii_only: bool = False) -> str:
+    text = json.dumps(recipe, ensure_ascii=ascii_only, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # file names may hold lone surrogates
+        return _json(recipe, ascii_only=True)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """`value` with nothing in it that JSON lacks."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value)

@@ -1,0 +1,232 @@
+"""Writing pictures: named safely, checked early, written whole or not at all.
+
+Colours are sRGB and say so in each format's own small way (PNG: sRGB chunk; JPEG, WebP: EXIF ColorSpace beside the
+recipe; without a recipe they are untagged, which means sRGB). No ICC profile and nothing of the input's metadata is
+written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import OutputError, UsageError
+from ..prompts import Prompt, slug
+from .metadata import embed
+
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "JPEG": {"quality": 92, "subsampling": "4:4:4", "optimize": True},
+    "WEBP": {"quality": 90, "method": 4},
+}
+_LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
+_STEM_BYTES = 120
+
+Recipe = Mapping[str, Any]
+
+
+def output_format(path: Path | str) -> str:
+    """Pillow's name of the format that the suffix names: "PNG", "JPEG" or "WEBP". Raises `UsageError` for any other."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        what = f"the suffix {suffix!r}, which is no format that can be written" if suffix else "no suffix"
+        raise UsageError(f"The output {str(path)!r} has {what}.", "End -o in .png, .jpg or .webp.")
+    return SUFFIXES[suffix]
+
+
+def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Find out before the work whether `path` can be written.
+
+    Raises:
+        UsageError: unknown suffix; a folder or device; the same file as one of `inputs`, by whatever link (even with
+            `force`); an existing file without `force`.
+        OutputError: the folder is missing or may not be written to.
+    """
+    output_format(path)
+    try:
+        folder = _target(path).parent
+        if not folder.is_dir():
+            raise OutputError(
+                f"The output folder {str(folder)!r} does not exist.", "Create it, or give another with -o."
+            )
+        existing = _stat(path)
+        if existing and any(_same_file(existing, other) for other in inputs):
+            raise UsageError(f"The output {str(path)!r} is an input file.", "Give another name with -o.")
+        if existing and not stat.S_ISREG(existing.st_mode):
+            raise UsageError(f"The output {str(path)!r} is not a regular file.", "Give a file name with -o.")
+        if os.path.lexists(path) and not force:
+            raise _exists(UsageError, path)
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise OutputError(f"The output folder {str(folder)!r} may not be written to.", "Give another with -o.")
+    except (OSError, ValueError) as error:
+        raise _failed(path, error) from error
+
+
+def automatic_name(input_path: Path | None, prompts: Sequence[Prompt | str], folder: Path) -> Path:
+    """A free name such as photo-oil-painting.png in `folder`; photo-oil-painting-2.png and so on if taken.
+
+    Without an input file the name begins with "picture". To write there against other processes, use `write_numbered`.
+    """
+    stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", input_path.stem)
+    if len(os.fsencode(stem)) > _STEM_BYTES:
+        stem = stem.encode(errors="ignore")[:_STEM_BYTES].decode(errors="ignore")
+    words = slug(" ".join(p if isinstance(p, str) else p.text for p in prompts))
+    return next(path for path in _numbered(folder / f"{stem}-{words}.png") if not os.path.lexists(path))
+
+
+def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False) -> list[str]:
+    """Write `image` with `recipe` at `path`, atomically; returns notes on what the format could not keep.
+
+    The file is complete under a temporary name in the same folder before it takes its own. Without `force` an existing
+    file is never replaced, even one that appears at the last moment; with it, a link is followed and the old file's
+    permissions are kept.
+
+    Raises `OutputError` if it cannot be written (nothing is left behind then), `UsageError` for an unknown suffix.
+    """
+    data, notes = _encode(image, output_format(path), recipe)
+    try:
+        _write_atomically(data, path, force)
+    except FileExistsError as error:
+        raise _exists(OutputError, path) from error
+    except (OSError, ValueError) as error:
+        raise _failed(path, error) from error
+    return notes
+
+
+def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None) -> tuple[Path, list[str]]:
+    """As `write_image`, at `path` or, where that is taken, the next free number; returns where, and the notes."""
+    data, notes = _encode(image, output_format(path), recipe)
+    candidates = _numbered(path)
+    while True:
+        candidate = next(candidates)
+        if os.path.lexists(candidate):
+            continue
+        try:
+            _write_atomically(data, candidate, force=False)
+        except FileExistsError:
+            continue
+        except (OSError, ValueError) as error:
+            raise _failed(candidate, error) from error
+        return candidate, notes
+
+
+def encode_image(image: Image.Image, format: str = "PNG", recipe: Recipe | None = None) -> bytes:
+    """The bytes of a file in "PNG", "JPEG" or "WEBP", for standard output; equal input gives equal bytes."""
+    return _encode(image, format, recipe)[0]
+
+
+def _encode(image: Image.Image, format: str, recipe: Recipe | None) -> tuple[bytes, list[str]]:
+    longest = _LONGEST_SIDE[format]
+    if max(image.size) > longest:
+        raise OutputError(
+            f"{format} holds at most {longest} pixels a side; this is {image.width} x {image.height}.", "Use .png."
+        )
+    embedded = embed(recipe, format)
+    notes = list(embedded.notes)
+    pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels.info = {}
+    if format == "JPEG" and pixels.mode == "RGBA":
+        white = Image.new("RGB", pixels.size, "white")
+        white.paste(pixels, mask=pixels.getchannel("A"))
+        pixels = white
+        notes.append("JPEG has no transparency: the picture is on white; PNG or WebP keep it")
+    buffer = BytesIO()
+    pixels.save(buffer, format, **_SAVE_OPTIONS[format], **embedded.save_options)
+    return buffer.getvalue(), notes
+
+
+def _write_atomically(data: bytes, path: Path, force: bool) -> None:
+    """Raises `FileExistsError` if `path` exists and `force` is not given, other `OSError`s as they come."""
+    target = _target(path) if force else path
+    with _temporary(target.parent, data, _stat(target) if force else None) as temporary:
+        if force:
+            os.replace(temporary, target)
+        else:
+            _rename_to_free(temporary, target)
+
+
+@contextmanager
+def _temporary(folder: Path, data: bytes, like: os.stat_result | None) -> Iterator[Path]:
+    """A hidden file with `data` safely on disk, permissions as the umask or `like` has them; gone afterwards."""
+    path = folder / f".diffstyler-{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with open(descriptor, "wb") as stream:
+            if like and hasattr(os, "fchmod"):
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+            stream.write(data)
+            stream.flush()
+            os.fsync(descriptor)
+        yield path
+    finally:
+        with suppress(FileNotFoundError):  # renamed
+            path.unlink()
+
+
+def _rename_to_free(temporary: Path, path: Path) -> None:
+    """Rename unless `path` exists: in one step where the file system has hard links, else by claiming it first."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP):
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(temporary, path)
+
+
+def _target(path: Path) -> Path:
+    """Where a write to `path` ends up: links followed, so that `force` replaces the file and not the link."""
+    return Path(os.path.realpath(path))
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    number = 2
+    while True:
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _same_file(existing: os.stat_result, other: Path) -> bool:
+    try:
+        return os.path.samestat(existing, other.stat())
+    except (OSError, ValueError):  # an input that is not there, or "-"
+        return False
+
+
+def _exists(kind: type[UsageError] | type[OutputError], path: Path) -> UsageError | OutputError:
+    return kind(f"{str(path)!r} exists.", "Give another name with -o, or --force to replace it.")
+
+
+def _failed(path: Path, error: OSError | ValueError) -> OutputError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutputError(
+            f"{str(path)!r} was not written: the disk or quota is full.", "Free space, or use -o elsewhere."
+        )
+    if isinstance(error, FileNotFoundError):
+        return OutputError(
+            f"{str(path)!r} was not written: its folder does not exist.", "Create it, or use -o elsewhere."
+        )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return OutputError(f"{str(path)!r} cannot be written: {reason}.", "Give another place with -o.")

@@ -1,0 +1,101 @@
+"""Prompts and style images as typed on a command line: `text`, `text:2.5`, `path:2`; and their form in file names."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import options
+from .errors import UsageError
+
+SLUG_BYTES = 80
+"""Longest slug in UTF-8 bytes: with a photo's name before it, a file name stays under the usual limit of 255."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What to paint, and its guidance weight w_k; None stands for the run's `prompt_weight`."""
+
+    text: str
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class StyleImage:
+    """An image whose style is asked for, and its guidance weight; None stands for the run's `prompt_weight`."""
+
+    path: Path
+    weight: float | None = None
+
+
+def parse_prompt(argument: str) -> Prompt:
+    """Read `text` or `text:weight`.
+
+    Only a number after the last colon is a weight, so "a portrait: oil" is all text. A colon at the very end says "no
+    weight", which is how a text that ends in a colon and a number is written: "aspect 4:3:". White space is collapsed.
+
+    Raises `UsageError` for an empty text and for a weight that is not finite or out of the range of --prompt-weight.
+    """
+    text, weight = _split(argument)
+    text = " ".join(text.split())
+    if not text:
+        raise UsageError("A prompt is empty.", 'Say what the picture should look like, as in "oil painting".')
+    return Prompt(text, weight)
+
+
+def parse_style_image(argument: str) -> StyleImage:
+    """Read `path` or `path:weight` by the rules and with the errors of `parse_prompt`; the file need not exist."""
+    path, weight = _split(argument)
+    if not path.strip():
+        raise UsageError("A style image's path is empty.", "Give a file, as in --style-image painting.jpg:2.")
+    return StyleImage(Path(path), weight)
+
+
+def render_prompt(prompt: Prompt) -> str:
+    """The argument that `parse_prompt` reads as `prompt`, whose white space is taken as collapsed."""
+    if prompt.weight is not None:
+        short = f"{prompt.weight:g}"
+        return f"{prompt.text}:{short if float(short) == prompt.weight else repr(prompt.weight)}"
+    _, colon, tail = prompt.text.rpartition(":")
+    ambiguous = colon and (not tail or _NUMBER.fullmatch(tail.strip()))
+    return f"{prompt.text}:" if ambiguous else prompt.text
+
+
+def slug(text: str, longest: int = SLUG_BYTES) -> str:
+    """A part of a file name that shows `text`: letters, marks and digits of any script, everything else a single "-".
+
+    Never empty ("style" then), at most `longest` UTF-8 bytes, cut between words where possible. It holds no separator,
+    dot, control or invisible character, so a prompt cannot lead out of a folder.
+    """
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).lower())
+    visible = (c for c in folded if unicodedata.category(c) != "Cf")
+    words = "".join(c if unicodedata.category(c)[0] in "LMN" else "-" for c in visible)
+    name = re.sub(r"-+", "-", words).strip("-")
+    if len(name.encode()) > longest:
+        cut = name.encode()[: longest + 1].decode(errors="ignore")
+        head = cut.rpartition("-")[0]
+        name = head if head else cut.encode()[:longest].decode(errors="ignore")
+    return name or "style"
+
+
+def _split(argument: str) -> tuple[str, float | None]:
+    head, colon, tail = argument.rpartition(":")
+    if not colon or (tail.strip() and not _NUMBER.fullmatch(tail.strip())):
+        return argument, None
+    if not tail.strip():
+        return head, None
+    weight = float(tail)
+    limit = options()["prompt_weight"]
+    low = -math.inf if limit.low is None else limit.low
+    high = math.inf if limit.high is None else limit.high
+    if not (math.isfinite(weight) and low <= weight <= high):
+        raise UsageError(
+            f"The weight {tail.strip()} of {head.strip()!r} is outside [{low:g}, {high:g}].",
+            f'Give a weight in that range, as in "{head.strip() or "oil painting"}:3".',
+        )
+    return head, weight
