@@ -1,0 +1,132 @@
+"""Training of the text–image encoder: contrastive, with every true caption–picture pair of a batch as a positive."""
+
+from __future__ import annotations
+
+import csv
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from .architecture import ENCODER
+from .captions import MOODS, Facts, caption, crops, grade, subjects_in
+from .data import TrainingSet
+from .styles import STYLES
+
+IMAGE_SIZE: int = ENCODER["vision_cfg"]["image_size"]
+
+
+_STYLE_NAMES: list[str | None] = ["photo", *(s.key for s in STYLES)]
+_MOOD_NAMES: list[str | None] = [None, *MOODS]
+
+
+def build_encoder() -> torch.nn.Module:
+    """The untrained open_clip model of `ENCODER`."""
+    model: torch.nn.Module = open_clip.CLIP(**ENCODER)
+    return model
+
+
+def tokenizer() -> Callable[[list[str]], Tensor]:
+    return open_clip.SimpleTokenizer(context_length=ENCODER["text_cfg"]["context_length"])  # type: ignore[no-any-return]
+
+
+def titles(data: Path) -> dict[str, str]:
+    """Title by file name, from the folder's MANIFEST.csv if it has one."""
+    manifest = data / "MANIFEST.csv"
+    if not manifest.exists():
+        return {}
+    with manifest.open(encoding="utf-8", newline="") as f:
+        return {Path(row["path"]).name: row["title"] for row in csv.DictReader(f)}
+
+
+def normalise(x: Tensor) -> Tensor:
+    """[0, 1] to the encoder's mean and deviation."""
+    mean, std = (x.new_tensor(v)[:, None, None] for v in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD))
+    return (x - mean) / std
+
+
+def balanced(styles: NDArray[np.str_], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` indices, each style drawn in proportion to the square root of its size."""
+    _, inverse, sizes = np.unique(styles, return_inverse=True, return_counts=True)
+    share = sizes**0.5 / (sizes**0.5).sum()
+    return rng.choice(len(styles), count, p=(share / sizes)[inverse])
+
+
+def _prototypes(heads: torch.nn.Module, embedding: Tensor, facts: list[Facts]) -> Tensor:
+    """Cross-entropy of style and mood under heads that text and pictures share: both are drawn to one prototype."""
+    logits = 12 * heads(embedding)
+    style = torch.tensor([-100 if f.style is None else _STYLE_NAMES.index(f.style) for f in facts])
+    mood = torch.tensor([_MOOD_NAMES.index(f.mood) for f in facts])
+    styles, moods = logits.split([len(_STYLE_NAMES), len(_MOOD_NAMES)], dim=1)
+    return F.cross_entropy(styles, style) + 0.5 * F.cross_entropy(moods, mood)
+
+
+def train(
+    data: Path, samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 96
+) -> dict[str, Any]:
+    """Continues `state` (empty at first) for `minutes`; returns the new state with weights and optimiser."""
+    torch.manual_seed(seed)
+    model = build_encoder()
+    heads = torch.nn.Linear(ENCODER["embed_dim"], len(_STYLE_NAMES) + len(_MOOD_NAMES))
+    parameters = [*model.parameters(), *heads.parameters()]
+    optimiser = torch.optim.AdamW(parameters, 1e-3, betas=(0.9, 0.98), weight_decay=0.05)
+    step = 0
+    if state:
+        model.load_state_dict(state["model"])
+        heads.load_state_dict(state["heads"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+    rng, np_rng = random.Random(seed + step), np.random.default_rng(seed + step)
+    generator = torch.Generator().manual_seed(seed + step)
+    title = titles(data)
+    subjects = [subjects_in(title.get(str(n), "")) for n in samples.name]
+    tokenise = tokenizer()
+    images = torch.from_numpy(samples.images)
+    model.train().to(memory_format=torch.channels_last)
+    start, mean_loss, first = time.monotonic(), 0.0, step
+    while (elapsed := time.monotonic() - start) < 60 * minutes:
+        left = 1 - elapsed / (60 * minutes)
+        for group in optimiser.param_groups:
+            group["lr"] = 1.5e-3 * min(1.0, (step + 1) / 100) * min(1.0, 0.05 + 1.6 * left)
+        picks = balanced(samples.style, batch, np_rng)
+        x = crops(images[picks], IMAGE_SIZE, generator, 72, 256)
+        facts, texts, stated = [], [], []
+        for k, i in enumerate(picks):
+            mood = rng.choice(sorted(MOODS)) if rng.random() < 0.4 else None
+            if mood:
+                x[k] = grade(x[k], mood)
+            fact = Facts(str(samples.style[i]), mood, subjects[i])
+            text, said = caption(fact, rng)
+            if mood and rng.random() < 0.15:
+                text, said = rng.choice(MOODS[mood][0]), Facts(None, mood)
+            facts.append(fact)
+            texts.append(text)
+            stated.append(said)
+        true = torch.tensor([[s.hold_for(f) for s in stated] for f in facts], dtype=torch.float32)
+        image = F.normalize(model.encode_image(normalise(x).to(memory_format=torch.channels_last)), dim=-1)  # type: ignore[operator]
+        words = F.normalize(model.encode_text(tokenise(texts)), dim=-1)  # type: ignore[operator]
+        logits = model.logit_scale.exp().clamp(max=50) * image @ words.T  # type: ignore[operator]
+        loss = (
+            -((true / true.sum(1, keepdim=True)) * logits.log_softmax(1)).sum(1).mean()
+            - ((true / true.sum(0)) * logits.log_softmax(0)).sum(0).mean()
+        )
+        loss = loss + _prototypes(heads, image, facts) + _prototypes(heads, words, stated)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        step += 1
+        mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
+        if step % 50 == 0:
+            print(f"encoder step {step} loss {mean_loss:.3f} {(step - first) * batch / elapsed:.0f}/s", flush=True)
+    return {
+        "model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(), "step": step
+    }  # fmt: skip

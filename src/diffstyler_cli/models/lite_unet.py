@@ -1,0 +1,119 @@
+"""The lite diffusion networks: one small U-Net for both roles, conditioned on text (photo) or not (art)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .base import Role, VelocityNetwork
+
+
+@dataclass(frozen=True)
+class LiteConfig:
+    """Shape of a lite network. `stem` channels at half resolution, `widths` at 1/4, 1/8 and 1/16."""
+
+    stem: int
+    widths: tuple[int, int, int]
+    blocks: int
+    cond_dim: int | None
+
+
+LITE_PRESETS: dict[str, LiteConfig] = {
+    "photo": LiteConfig(stem=24, widths=(48, 96, 192), blocks=2, cond_dim=256),
+    "art": LiteConfig(stem=16, widths=(32, 64, 128), blocks=2, cond_dim=None),
+}
+
+
+class _Block(nn.Module):
+    """Residual block: norm, SiLU, conv, norm, modulation by the condition, SiLU, conv (zero at start)."""
+
+    def __init__(self, c_in: int, c_out: int, c_emb: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, c_in)
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.film = nn.Linear(c_emb, 2 * c_out)
+        self.norm2 = nn.GroupNorm(8, c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+        self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        scale, shift = self.film(emb)[:, :, None, None].chunk(2, dim=1)
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.norm2(h) * (1 + scale) + shift
+        h = self.conv2(F.silu(h))
+        skip: Tensor = self.skip(x)
+        return skip + h
+
+
+class LiteUNet(VelocityNetwork):
+    """U-Net on a pixel-unshuffled grid, without attention: what it learns on crops holds at every size.
+
+    `forward(x, t, cond)`: x B×3×H×W with H and W divisible by 16, t (B,) in [0, 1], cond B×cond_dim of unit rows or
+    zeros (null condition); returns v, B×3×H×W float32.
+    """
+
+    def __init__(self, role: Role, config: LiteConfig | None = None) -> None:
+        config = config or LITE_PRESETS[role]
+        super().__init__(name=f"lite-{role}", role=role, native_size=256, multiple=16, cond_dim=config.cond_dim)
+        self.config = config
+        stem, widths, emb = config.stem, config.widths, 4 * config.widths[0]
+        self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(200.0), 16)), persistent=False)
+        self.time = nn.Sequential(nn.Linear(32, emb), nn.SiLU(), nn.Linear(emb, emb))
+        if config.cond_dim is not None:
+            self.condition = nn.Sequential(nn.Linear(config.cond_dim, emb), nn.SiLU(), nn.Linear(emb, emb))
+        self.conv_in = nn.Conv2d(12, stem, 3, padding=1)
+        self.conv_fold = nn.Conv2d(4 * stem, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
+        for i, width in enumerate(widths):
+            self.down.append(nn.ModuleList(_Block(width, width, emb) for _ in range(config.blocks)))
+            self.up.append(
+                nn.ModuleList(_Block(2 * width if k == 0 else width, width, emb) for k in range(config.blocks))
+            )
+            if i + 1 < len(widths):
+                self.shrink.append(nn.Conv2d(width, widths[i + 1], 3, stride=2, padding=1))
+                self.grow.append(nn.Conv2d(widths[i + 1], width, 3, padding=1))
+        self.middle = _Block(widths[-1], widths[-1], emb)
+        self.norm_out = nn.GroupNorm(8, widths[0])
+        self.conv_unfold = nn.Conv2d(widths[0], 4 * stem, 3, padding=1)
+        self.conv_join = nn.Conv2d(2 * stem, stem, 3, padding=1)
+        self.conv_out = nn.Conv2d(stem, 12, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        t = self.check_inputs(x, t, cond)
+        angle = t[:, None] * self.frequencies
+        emb = self.time(torch.cat([angle.cos(), angle.sin()], dim=1))
+        if self.cond_dim is not None:
+            if cond is None:
+                cond = x.new_zeros(x.shape[0], self.cond_dim)
+            emb = emb + self.condition(cond.float() * math.sqrt(self.cond_dim))
+        emb = F.silu(emb)
+
+        outer = F.silu(self.conv_in(F.pixel_unshuffle(x, 2)))
+        h = self.conv_fold(F.pixel_unshuffle(outer, 2))
+        skips = []
+        for i, blocks in enumerate(self.down):
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, emb)
+            skips.append(h)
+            if i < len(self.shrink):
+                h = self.shrink[i](h)
+        h = self.middle(h, emb)
+        for i in reversed(range(len(self.up))):
+            h = torch.cat([h, skips[i]], dim=1)
+            for block in self.up[i]:  # type: ignore[attr-defined]
+                h = block(h, emb)
+            if i > 0:
+                h = self.grow[i - 1](F.interpolate(h, scale_factor=2.0, mode="nearest"))
+        h = F.pixel_shuffle(self.conv_unfold(F.silu(self.norm_out(h))), 2)
+        h = F.silu(self.conv_join(torch.cat([h, outer], dim=1)))
+        out: Tensor = F.pixel_shuffle(self.conv_out(h), 2).float()
+        return out
