@@ -92,6 +92,9 @@ class StylizeConfig:
         256, "--size", PANEL_SAMPLING, "Working size: the picture has about SIZE x SIZE pixels, in the photo's shape.",
         low=64, high=4096,
     )  # fmt: skip
+    original_size: bool = _option(
+        False, "--original-size", PANEL_SAMPLING, "Enlarge the result to the photo's own number of pixels."
+    )
     # --- losses ------------------------------------------------------------------------------------------------------
     guidance_scale: float = _option(
         1.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",

@@ -7,9 +7,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .config import options
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    from .images.read import LoadedImage
 
 SLUG_BYTES = 80
 """Longest slug in UTF-8 bytes: with a photo's name before it, a file name stays under the usual limit of 255."""
@@ -31,6 +35,8 @@ class StyleImage:
 
     path: Path
     weight: float | None = None
+    image: LoadedImage | None = None
+    """The picture itself, where it was read already."""
 
 
 def parse_prompt(argument: str) -> Prompt:

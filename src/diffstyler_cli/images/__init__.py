@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .metadata import SCHEMA, embed, read_recipe
-from .read import MAX_PIXELS, LoadedImage, read_image, restore_alpha, to_image, to_tensor, working_size
+from .read import MAX_PIXELS, LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
 from .write import (
     automatic_name,
     check_output,
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_PIXELS",
     "SCHEMA",
     "LoadedImage",
+    "Source",
     "automatic_name",
     "check_output",
     "embed",

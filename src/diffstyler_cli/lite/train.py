@@ -87,9 +87,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with art/<style>/ and photos/")
     parser.add_argument("--work", type=Path, required=True, help="folder for shards and checkpoints")
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget of this run (default 10)")
-    parser.add_argument(
-        "--steps", type=int, default=4000, help="photo, art: steps in all (default 4000)"
-    )
+    parser.add_argument("--steps", type=int, default=4000, help="photo, art: steps in all (default 4000)")
     parser.add_argument("--batch", type=int, default=48, help="photo, art: crops a step (default 48)")
     parser.add_argument("--crop", type=int, default=64, help="photo, art: side of a crop in pixels (default 64)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads or worker processes")

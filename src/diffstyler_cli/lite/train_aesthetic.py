@@ -64,7 +64,7 @@ def fit(samples: TrainingSet, embed: Callable[[Tensor], Tensor], seed: int, coun
         torch.autograd.backward(value)
         return value
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     with torch.no_grad():
         rating = x @ w[1:] + w[0]
         right = ((rating > 0) == (y > 0.5))[~train].double().mean().item()

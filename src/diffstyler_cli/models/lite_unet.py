@@ -46,9 +46,8 @@ class _Block(nn.Module):
         scale, shift = self.film(emb)[:, :, None, None].chunk(2, dim=1)
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h) * (1 + scale) + shift
-        h = self.conv2(F.silu(h))
-        skip: Tensor = self.skip(x)
-        return skip + h
+        out: Tensor = self.skip(x) + self.conv2(F.silu(h))
+        return out
 
 
 class LiteUNet(VelocityNetwork):
@@ -63,6 +62,7 @@ class LiteUNet(VelocityNetwork):
         super().__init__(name=f"lite-{role}", role=role, native_size=256, multiple=16, cond_dim=config.cond_dim)
         self.config = config
         stem, widths, emb = config.stem, config.widths, 4 * config.widths[0]
+        self.frequencies: Tensor
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(200.0), 16)), persistent=False)
         self.time = nn.Sequential(nn.Linear(32, emb), nn.SiLU(), nn.Linear(emb, emb))
         if config.cond_dim is not None:

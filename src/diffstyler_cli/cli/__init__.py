@@ -1,0 +1,1 @@
+"""The command line: parse, call the pipeline, render. `console.py` is the only module that prints."""

@@ -1,0 +1,125 @@
+"""The `diffstyler` command: its sub-commands, what it does alone, and the way out: every error becomes an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType, SimpleNamespace
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import UsageError
+from .console import Console, prepare_streams
+from .errors import EXIT_CODES, Failure, Terminated, explain
+from .options import markup
+
+COMMANDS = ("stylize",)
+"""Modules of this package with a function `command` and a line `SUMMARY`: a new command is a file and its name here."""
+
+EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
+
+
+def main() -> None:
+    """Console entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; no exception gets out."""
+    prepare_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    state = SimpleNamespace(console=Console())
+    try:
+        return int(build()(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
+    except KeyboardInterrupt:
+        return 130
+    except Terminated:
+        return 143
+    except SystemExit as leave:  # Typer leaves this way where a closed pipe stops it from printing help
+        return 141 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
+    except BrokenPipeError:
+        return 141
+    except Exception as error:
+        return _report(error, state.console, arguments)
+    finally:
+        _drop_dead_streams()
+
+
+def build() -> typer.Typer:
+    """The Typer application with all its commands."""
+    app = typer.Typer(
+        name="diffstyler",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=markup(EPILOG),
+    )
+    app.callback(invoke_without_command=True)(_alone)
+    for name in COMMANDS:
+        module = importlib.import_module(f".{name}", __package__)
+        app.command(name, short_help=module.SUMMARY, epilog=markup(EPILOG))(module.command)
+    return app
+
+
+def _alone(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and leave.")] = False,
+) -> int:
+    """Turn a photograph into a picture in a style that you can say.
+
+    Alone, at a terminal, it offers what can be done. Try: diffstyler stylize photo.png "oil painting"
+    """
+    console: Console = context.obj.console
+    if version:
+        console.text(f"diffstyler {__version__}")
+        raise typer.Exit()
+    if context.invoked_subcommand is not None:
+        return 0
+    reason = console.why_not_ask()
+    if reason:
+        raise UsageError(f"No command is given ({reason}, so nothing is asked).", "See diffstyler --help.")
+
+    from .interactive import pick_command
+
+    summaries = [(name, importlib.import_module(f".{name}", __package__).SUMMARY) for name in COMMANDS]
+    arguments = pick_command(console, summaries)
+    raise typer.Exit(run(arguments) if arguments else 0)
+
+
+def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int:
+    first = arguments[0] if arguments else ""
+    failure = explain(error, f"diffstyler {first}" if first in COMMANDS else "diffstyler")
+    if failure.code == 2 and first and first not in COMMANDS:
+        close = difflib.get_close_matches(first, COMMANDS, n=1)
+        if close or os.path.exists(first):
+            meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
+            failure = Failure(2, failure.message, f"Did you mean: {shlex.join(['diffstyler', *meant])}")
+    try:
+        if "--debug" in arguments:
+            console.traceback("".join(traceback.format_exception(error)))
+        console.fail(failure)
+    except BrokenPipeError:
+        return 141
+    return failure.code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _drop_dead_streams() -> None:
+    """Lets the interpreter leave without a complaint about a stream that takes no more: reader gone, disk full."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,183 @@
+"""The only module that prints. Results go to stdout (paths, one JSON document, a picture's bytes), all else to stderr.
+
+Text from outside (prompts, paths, messages that quote them) is always shown escaped, never interpreted as markup or as
+terminal control sequences.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Failure
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
+
+_ASCII = {
+    "λ": "lambda", "ρ": "rho", "γ": "gamma", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->",
+    "«": '"', "»": '"', "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*", "·": "-", "²": "^2",
+}  # fmt: skip
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Codec error handler: what a stream cannot encode becomes a plain spelling (λ -> lambda) or a backslash escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in bad), error.end
+
+
+def prepare_streams() -> None:
+    """Makes stdout and stderr take any text, whatever their encoding: no message can end in a UnicodeEncodeError."""
+    codecs.register_error("diffstyler-plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="diffstyler-plain")
+
+
+def shown(text: object) -> str:
+    r"""`text` on one line; control characters, lone surrogates and direction overrides are escaped (ESC -> \x1b)."""
+    return "".join(
+        c.encode("unicode_escape", "backslashreplace").decode("ascii")
+        if c in _BIDI or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
+        else c
+        for c in str(text)
+    )
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is there, open, and a terminal."""
+    return stream is not None and not stream.closed and bool(stream.isatty())
+
+
+class Console:
+    """The sink of one run of a command.
+
+    Args:
+        quiet: nothing but results and errors.
+        json: results as one JSON document, so that paths are not printed.
+    """
+
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.json = json
+        self._capable = os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+    # --- what the terminal can do ------------------------------------------------------------------------------------
+    @cached_property
+    def rich(self) -> RichConsole:
+        """The rich console on stderr."""
+        from rich.console import Console as RichConsole
+
+        class Stderr(RichConsole):
+            def on_broken_pipe(self) -> None:
+                raise  # rich would exit with 1; a closed pipe has its own code
+
+        return Stderr(stderr=True, highlight=False, markup=False, emoji=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether stderr can show things that move: a terminal that is not dumb, and not told to be quiet."""
+        return not self.quiet and self._capable and is_terminal(sys.stderr)
+
+    @property
+    def unicode(self) -> bool:
+        """Whether stderr can show characters beyond ASCII, such as block elements."""
+        return (getattr(sys.stderr, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
+
+    @property
+    def colors(self) -> int:
+        """How many colours stderr shows: 0, 16, 256 or 2**24."""
+        counts = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 2**24}
+        return 0 if self.rich.no_color else counts[self.rich.color_system]
+
+    def why_not_ask(self) -> str:
+        """Why no question can be asked here; "" where it can."""
+        if not is_terminal(sys.stdin):
+            return "standard input is not a terminal"
+        if not is_terminal(sys.stderr):
+            return "standard error is not a terminal"
+        if not self._capable:
+            return f"TERM is {os.environ['TERM']}"
+        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+            return "CI is set"
+        return ""
+
+    # --- for a person: stderr ----------------------------------------------------------------------------------------
+    def say(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
+        """One line for a person; none with --quiet. A `verbatim` one, made to be copied, is not wrapped at words."""
+        if not self.quiet:
+            self._line((text, style), verbatim=verbatim)
+
+    def render(self, renderable: RenderableType) -> None:
+        """A rich renderable (a help page, a picture), on stderr; none with --quiet."""
+        if not self.quiet:
+            self.rich.print(renderable)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Shows on a live terminal that something without steps is being done; elsewhere nothing."""
+        if not self.live:
+            yield
+            return
+        with self.rich.status(f"{what}...", spinner="dots" if self.unicode else "line"):
+            yield
+
+    def fail(self, failure: Failure) -> None:
+        """The two lines of an error; always shown. An interruption was wanted, so it is not called an error."""
+        label = "" if failure.code in (130, 143) else "error: "
+        self._line((label, "bold red"), (failure.message, ""))
+        if failure.advice:
+            self._line((failure.advice, ""))
+
+    def traceback(self, text: str) -> None:
+        """A traceback, for --debug."""
+        for line in text.splitlines():
+            self._line((line, ""), verbatim=True)
+
+    def _line(self, *parts: tuple[str, str], verbatim: bool = False) -> None:
+        from rich.text import Text
+
+        line = Text.assemble(*((shown(text), style) for text, style in parts))
+        self.rich.print(line, soft_wrap=verbatim or not self.rich.is_terminal)
+
+    # --- results: stdout ---------------------------------------------------------------------------------------------
+    def written(self, path: Path) -> None:
+        """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json."""
+        if not self.json:
+            self._result(shown(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
+
+    def document(self, document: dict[str, Any]) -> None:
+        """The one JSON document. ASCII only, so that no locale can spoil it; NaN and infinity must not be in it."""
+        self._result(json.dumps(document, indent=2, allow_nan=False).encode("ascii"))
+
+    def text(self, text: str) -> None:
+        """A line of text that is a result in itself, such as the version."""
+        self._result(text.encode(*_encoding()))
+
+    def picture(self, data: bytes) -> None:
+        """A picture's bytes. Never called with a terminal on stdout: the request was refused before."""
+        self._bytes(data)
+
+    def _result(self, line: bytes) -> None:
+        self._bytes(line + b"\n")
+
+    def _bytes(self, data: bytes) -> None:
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
+def _encoding() -> tuple[str, str]:
+    return sys.stdout.encoding if sys.stdout else "utf-8", "diffstyler-plain"

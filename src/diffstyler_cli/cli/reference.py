@@ -1,0 +1,137 @@
+"""docs/cli.md, made from the same parameters that --help shows: `python -m diffstyler_cli.cli.reference [--check]`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from .app import COMMANDS, build
+from .errors import EXIT_CODES
+
+PATH = Path("docs/cli.md")
+
+INTRODUCTION = """\
+# The command line
+
+<!-- Made by `python -m diffstyler_cli.cli.reference`; change the code, not this file. -->
+
+```
+diffstyler stylize photo.png "oil painting"                 # -> photo-oil-painting.png
+diffstyler stylize photo.png "ukiyo-e woodblock print:2" "misty morning" -o out.png
+cat photo.png | diffstyler stylize - "pencil sketch" -o - > sketch.png
+diffstyler stylize                                          # asks for the photo and the style
+diffstyler                                                  # offers what can be done
+```
+
+Symbols in brackets are those of the paper. A value that is out of range, and an option that would have no effect on the
+run, are errors (exit code 2), found before any model is loaded.
+"""
+
+STREAMS = """\
+## Streams
+
+Standard output carries results only: the paths written, one a line, as soon as each is there; with `--json` one JSON
+document; with `-o -` a picture's PNG bytes, never to a terminal. In a pipe a path is printed as its exact bytes; on a
+terminal its control characters are escaped. Everything else goes to standard error: progress, the table of the losses,
+notices, questions, errors. `-q` silences all but errors.
+
+Where standard error is a terminal, bars and the table move; elsewhere, and with `TERM=dumb`, there is a plain line now
+and then. `NO_COLOR` is honoured, and so are terminals that cannot show Unicode.
+
+An error is one line that says what happened and why, and one that says what to do next. `--debug` adds the traceback.
+
+## Questions
+
+Questions are asked only where standard input and standard error are terminals, and none of `-q`, `--json`, `--no-input`
+(or `--yes`), `-o -`, the environment variable `CI` or `TERM=dumb` forbids it. Elsewhere what is missing is an error
+(exit code 2) that names the argument or option. After a run that began with a question, or with `--interactive`, a menu
+offers what to do next; each row names the options that it stands for. A run whose photo and style were on the command
+line ends when its pictures are written. Every run prints the command that makes the same picture again.
+"""
+
+JSON = """\
+## The JSON document
+
+With `--json` there is exactly one document, also after an error or an interruption, unless the command line itself
+could not be read. It is ASCII. Fields may be added; `schema` changes when one changes its meaning or goes.
+
+| field | what it is |
+|---|---|
+| `schema` | `"diffstyler.stylize/1"` |
+| `version` | version of diffstyler |
+| `ok` | whether everything asked for was made |
+| `models`, `device`, `dtype` | what it was made with; null if models were not loaded |
+| `load_seconds` | time to load the models |
+| `notices` | list of lines that a person would have seen: unknown words, first frame of several, ... |
+| `results` | list of the finished pictures, in order |
+| `results[].path` | file written |
+| `results[].seed` | its seed |
+| `results[].size` | `[width, height]` in pixels |
+| `results[].prompts` | prompts and style images as given |
+| `results[].settings` | every setting by its name in `StylizeConfig` |
+| `results[].losses` | by term, `start` and `final` step: `value`, `weight`, `grad_norm` |
+| `results[].timings` | seconds by phase: `prepare`, `free`, `noise`, `sample`, `total` of these, `write` |
+| `results[].command` | the command that makes this picture |
+| `failures` | of several pictures those that failed: `seed`, `code`, `message`, `advice` |
+| `error` | null, or `code` (the exit code), `message`, `advice` |
+"""
+
+
+def reference() -> str:
+    """The text of docs/cli.md."""
+    group: Any = typer.main.get_command(build())
+    parts = [INTRODUCTION]
+    for name in COMMANDS:
+        parts.append(_command(f"diffstyler {name}", group.commands[name]))
+    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
+    parts += [STREAMS, f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n", JSON]
+    return "\n".join(parts)
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    panels: dict[str, list[Any]] = {}
+    for option in command.params:
+        if option.param_type_name == "option" and option.rich_help_panel:
+            panels.setdefault(option.rich_help_panel, []).append(option)
+    parts = [f"## `{name}`\n", re.sub(r"[ \t]+", " ", command.help).strip() + "\n"]
+    parts.append(_table("argument", [(f"`{a.metavar}`", _cell(a.help)) for a in arguments]))
+    for panel, options in panels.items():
+        rows = [(f"`{', '.join(o.opts)}{' ' + o.metavar if o.metavar else ''}`", _cell(o.help)) for o in options]
+        parts.append(f"### {panel}\n")
+        parts.append(_table("option", rows))
+    return "\n".join(parts)
+
+
+def _table(what: str, rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {left.replace('|', chr(92) + '|')} | {right} |" for left, right in rows]
+    return "\n".join([f"| {what} | |", "|---|---|", *lines, ""])
+
+
+def _cell(help: str) -> str:
+    return help.replace("\\[", "[").replace("|", "\\|").replace("*", "\\*")
+
+
+def main(arguments: list[str]) -> int:
+    """Writes docs/cli.md below the current folder, or with --check prints how it differs and returns 1."""
+    made = reference()
+    if arguments == ["--check"]:
+        found = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
+        difference = difflib.unified_diff(found.splitlines(True), made.splitlines(True), str(PATH), "current")
+        sys.stdout.writelines(difference)
+        return int(found != made)
+    if arguments:
+        sys.stderr.write("usage: python -m diffstyler_cli.cli.reference [--check]\n")
+        return 2
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

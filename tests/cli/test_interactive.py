@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_harness import QUICK
+
+ENTER, DOWN, TAB, CTRL_C, CTRL_D = "\r", "\x1b[B", "\t", "\x03", "\x04"
+WIDTHS = pytest.mark.parametrize("columns", [40, 100])
+
+
+@WIDTHS
+def test_from_nothing_to_a_picture_and_on(terminal: Any, photo: Path, columns: int) -> None:
+    log = photo.parent / "log"
+    window = terminal(columns=columns, rows=50, FAKE_LOG=str(log), PROMPT_TOOLKIT_NO_CPR="1")
+    window.see("What would you like to do?")
+    window.press(ENTER)
+    window.see("Which photo?")
+    window.press("nothing.png" + ENTER)
+    window.see("does not exist")
+    window.press("\x15pho" + TAB)
+    window.see("photo.png")
+    window.press(ENTER)
+    window.see("Which style?")
+    window.press(DOWN + ENTER)
+    window.see("Blend in another style?")
+    window.press(DOWN + ENTER)
+    window.see("In your words")
+    window.press("misty:2" + ENTER)
+    window.see("misty:2")
+    window.see("no more")
+    window.press(ENTER)
+    menu = window.see("What next?")
+    assert "▀▀▀" in menu, "the picture is shown as it forms"
+    window.see("done")
+    window.press(DOWN + ENTER)
+    window.see("photo-impressionism-misty-2.png"[: columns - 1])
+    # let the menu of the second run come
+    window.see("What next?")
+    window.press(CTRL_C)
+    assert window.end() == 130
+    assert "Kept:" in window.text()
+    assert (photo.parent / "photo-impressionism-misty-2.png").exists()
+    assert log.read_text() == "loaded\n", "models are loaded once"
+
+
+def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", *QUICK, "-o", "a.png", "--seed", "5")
+    window.see("Which style?")
+    assert "Which photo?" not in window.text()
+    window.press(ENTER)
+    window.see("Blend in another")
+    window.press(ENTER)
+    menu = window.see("done")
+    assert "Same again: diffstyler stylize photo.png 'oil painting' --steps 2 --seed 5 -o a.png" in menu
+    assert "stronger  (--t1 1.1x --prompt-weight 4.5)" in menu
+    assert "more content  (--t1 1.4x --w-content 6)" in menu
+    assert "keep as ...  (-o NAME)" in menu
+    window.press(DOWN * 5 + ENTER)
+    assert window.end() == 0
+    assert (photo.parent / "a.png").exists()
+
+
+def test_keep_as_and_another_run_beside_an_output_that_was_named(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive")
+    window.see("done")
+    window.press(DOWN * 4 + ENTER)
+    window.see("Keep it as")
+    window.press("\x15photo.png" + ENTER)
+    window.see("exists")
+    window.see("done")
+    window.press(DOWN * 4 + ENTER)
+    window.see("Keep it as  (Tab completes) a-2.png")
+    window.press("\x15kept.jpg" + ENTER)
+    window.see("\nkept.jpg")
+    window.see("done")
+    window.press(ENTER)
+    window.see("\na-2.png")
+    window.see("done")
+    window.press(CTRL_D)
+    window.press(CTRL_C)
+    assert window.end() == 130
+    assert {"a.png", "a-2.png", "kept.jpg"} <= {path.name for path in photo.parent.iterdir()}
+
+
+@pytest.mark.parametrize("arguments", [(), ("stylize",), ("stylize", "photo.png")])
+def test_ctrl_c_at_the_first_question_leaves_cleanly(terminal: Any, photo: Path, arguments: tuple[str, ...]) -> None:
+    window = terminal(*arguments)
+    window.see("?")
+    window.see("(")
+    window.press(CTRL_C)
+    assert window.end() == 130
+    assert "Traceback" not in window.text()
+    assert "error" not in window.text()
+
+
+def test_a_photo_that_is_not_there_is_said_before_the_style_is_asked(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "oil painting")
+    assert window.end() == 3
+    assert "Which style?" not in window.text()
+
+
+def test_a_complete_command_line_ends_without_a_menu(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", "oil", *QUICK)
+    assert window.end() == 0
+    assert "What next?" not in window.text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        (["--no-input"], {}),
+        (["--yes"], {}),
+        (["-q"], {}),
+        (["--json"], {}),
+        (["-o", "a.png"], {"CI": "true"}),
+        (["-o", "a.png"], {"TERM": "dumb"}),
+    ],
+)
+def test_where_nothing_may_be_asked_what_is_missing_is_exit_2(
+    terminal: Any, photo: Path, arguments: list[str], changes: dict[str, str]
+) -> None:
+    window = terminal("stylize", "photo.png", *arguments, **changes)
+    assert window.end() == 2
+    assert "No prompt is given" in window.text()
+    assert "--style-image PATH" in window.text()
+
+
+def test_leaving_the_first_menu_is_no_error(terminal: Any, photo: Path) -> None:
+    window = terminal()
+    window.see("Leave")
+    window.press(DOWN * 2 + ENTER)
+    assert window.end() == 0
+
+
+def test_the_first_menu_shows_help(terminal: Any, photo: Path) -> None:
+    window = terminal(rows=150)
+    window.see("Leave")
+    window.press(DOWN + ENTER)
+    assert window.end() == 0
+    assert "--lambda" in window.text()
+
+
+def test_questions_where_unicode_cannot_be_shown(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", *QUICK, PYTHONIOENCODING="ascii", NO_COLOR="1", PROMPT_TOOLKIT_NO_CPR="1")
+    window.see("> oil painting")
+    window.press(ENTER)
+    window.see("> no more")
+    window.press(ENTER)
+    window.see("done")
+    window.press(CTRL_C)
+    assert window.end() == 130
+    assert window.raw.isascii()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffstyler_cli.cli import interactive
+from diffstyler_cli.cli.console import shown
+from diffstyler_cli.cli.options import arguments, parse
+from diffstyler_cli.cli.request import Request
+from diffstyler_cli.config import StylizeConfig, options
+
+NAMES = sorted(name for name in options() if name not in ("t1", "round_trip"))
+
+
+def request(**settings: Any) -> Request:
+    return Request("photo.png", ("oil painting",), settings=settings)
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_settings_survive_the_way_through_the_command_line(name: str, data: st.DataObject) -> None:
+    option, default = options()[name], getattr(StylizeConfig(), name)
+    if option.choices:
+        value: Any = data.draw(st.sampled_from(option.choices))
+    elif isinstance(default, float):
+        value = round(data.draw(st.floats(option.low, option.high)), 4)
+    else:
+        value = data.draw(st.integers(int(option.low or 0), int(option.high or 0)))
+    flag, text = arguments({name: value})
+    assert flag == option.flag
+    assert parse(name, text) == value
+
+
+def test_the_command_line_is_quoted_for_a_shell() -> None:
+    asked = Request(
+        "my photo.png", ("it's [red]", "b:2"), ("a b.jpg:2",), {"lam": 0.5, "round_trip": True}, output="o.png"
+    )
+    assert shlex.split(asked.command_line()) == [
+        *("diffstyler", "stylize", "my photo.png", "it's [red]", "b:2", "--style-image", "a b.jpg:2"),
+        *("--lambda", "0.5", "--round-trip", "-o", "o.png"),
+    ]
+
+
+@given(st.text(max_size=40))
+def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
+    line = shown(text)
+    assert "\n" not in line
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066" for c in line)
+    line.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "changed"),
+    [
+        (interactive.stronger, {}, {"prompt_weight": 4.5, "t1": "1.1x"}),
+        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 4.5, "t1": "55"}),
+        (interactive.stronger, {"t1": "1x", "prompt_weight": 30.0}, {}),
+        (interactive.weaker, {}, {"prompt_weight": 2.0, "t1": "1.3x"}),
+        (interactive.more_content, {}, {"w_content": 6.0, "t1": "1.4x"}),
+        (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.4x"}),
+    ],
+)
+def test_what_a_menu_row_changes(change: interactive.Change, settings: dict[str, Any], changed: dict[str, Any]) -> None:
+    before = request(**settings)
+    after = change(before, before.config("lite"))
+    assert {k: v for k, v in after.settings.items() if before.settings.get(k) != v} == changed
+
+
+def test_stronger_scales_a_weight_that_a_prompt_has_of_its_own() -> None:
+    before = Request("photo.png", ("oil:4", "a: b"))
+    assert interactive.stronger(before, before.config("lite")).prompts == ("oil:6", "a: b")
+
+
+@pytest.mark.parametrize("typed", ["'a b.png'", "a\\ b.png", " a b.png ", '"a b.png"', "a b.png"])
+def test_paths_may_be_dropped_in_by_a_file_manager(photo: Path, typed: str) -> None:
+    photo.rename(photo.parent / "a b.png")
+    assert interactive._unquoted(typed) == "a b.png"
