@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and of docs/defaults.md by the commands that it prints: `python docs/pictures/make.py`.
+"""Makes the pictures of the README and docs/defaults.md by the commands that it prints: `python docs/pictures/make.py`.
 
 Each sheet is a row of captioned pictures; the first is the photo. Takes about ten minutes on two cores.
 """

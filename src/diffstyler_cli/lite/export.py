@@ -15,5 +15,6 @@ def write_weights(folder: Path, name: str, state: dict[str, Tensor], facts: dict
     half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
     part = target.with_suffix(".part")
     save_file(half, part, metadata={"format": "pt", **facts})
+    part.chmod(0o644)
     part.replace(target)
     return target

@@ -72,4 +72,5 @@ def fit(samples: TrainingSet, embed: Callable[[Tensor], Tensor], seed: int, coun
         high, low = rating[y > 0.5].mean(), rating[y < 0.5].mean()
         scale = 2 / (high - low)
         weight = w[1:] * scale / x.shape[1] ** 0.5  # LinearAesthetic multiplies embeddings by √D
-        return {"weight": weight[None].float().clone(), "bias": (4 + scale * (w[:1] - low)).float().clone()}
+        bias = 4 + scale * (w[:1] - low)
+        return {"linear.weight": weight[None].float().clone(), "linear.bias": bias.float().clone()}
