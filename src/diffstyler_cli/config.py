@@ -21,6 +21,7 @@ DISTANCES = ("cosine", "spherical")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "fp32", "bf16", "fp16")
 MODEL_SETS = ("auto", "lite", "full")
+ART_MODELS = ("wikiart", "cc12m", "lite")
 
 PANEL_STYLE = "Style and content"
 PANEL_SAMPLING = "Sampling"
@@ -56,26 +57,27 @@ class StylizeConfig:
 
     # --- style and content -------------------------------------------------------------------------------------------
     lam: float = _option(
-        0.8, "--lambda", PANEL_STYLE, "Share of the photo network; the art network gets the rest.",
-        symbol="λ", low=0.0, high=1.0,
-    )  # fmt: skip
+        0.9, "--lambda", PANEL_STYLE, "Share of the photo network; the art network gets the rest.",
+        symbol="λ", low=0.0, high=1.0, full=0.8)  # fmt: skip
     t1: str = _option(
-        "1.2x", "--t1", PANEL_STYLE,
+        "1.1x", "--t1", PANEL_STYLE,
         "Length of free diffusion, in steps or as a multiple of --steps: larger keeps more of the photo.",
-        symbol="T1",
-    )  # fmt: skip
+        symbol="T1", full="1.2x")  # fmt: skip
     prompt_weight: float = _option(
-        3.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
-        symbol="w", low=-30.0, high=30.0,
-    )  # fmt: skip
+        6.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
+        symbol="w", low=-30.0, high=30.0, full=3.0)  # fmt: skip
     fresh_noise: float = _option(
-        0.0, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
-        symbol="ρ", low=0.0, high=1.0,
-    )  # fmt: skip
+        0.4, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
+        symbol="ρ", low=0.0, high=1.0, full=0.0)  # fmt: skip
     # --- sampling ----------------------------------------------------------------------------------------------------
-    steps: int = _option(50, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000)
+    steps: int = _option(30, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000, full=50)
     solver: str = _option(
-        "iplms", "--solver", PANEL_SAMPLING, "Numerical method for the reverse process.", choices=SOLVERS
+        "dpmpp_2m",
+        "--solver",
+        PANEL_SAMPLING,
+        "Numerical method for the reverse process.",
+        choices=SOLVERS,
+        full="iplms",
     )
     round_trip: bool = _option(
         False, "--round-trip", PANEL_SAMPLING, "Run free diffusion up to T1 and back to T, as in the paper's figure."
@@ -97,9 +99,8 @@ class StylizeConfig:
     )
     # --- losses ------------------------------------------------------------------------------------------------------
     guidance_scale: float = _option(
-        1.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
-        symbol="γ", low=0.0, high=1000.0,
-    )  # fmt: skip
+        2.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
+        symbol="γ", low=0.0, high=1000.0, full=1.0)  # fmt: skip
     guide: str = _option(
         "art", "--guide", PANEL_LOSSES, "Networks that the gradient is taken through; none is fastest.", choices=GUIDES
     )
@@ -108,16 +109,44 @@ class StylizeConfig:
         symbol="w_ins", low=0.0, high=1e6,
     )  # fmt: skip
     w_content: float = _option(
-        3.0, "--w-content", PANEL_LOSSES, "Weight of the content perceptual loss.", symbol="w_con", low=0.0, high=1e6
+        100.0,
+        "--w-content",
+        PANEL_LOSSES,
+        "Weight of the content perceptual loss.",
+        symbol="w_con",
+        low=0.0,
+        high=1e6,
+        full=3.0,
     )
     w_nce: float = _option(
-        1.0, "--w-nce", PANEL_LOSSES, "Weight of the patchwise contrastive loss.", symbol="w_nce", low=0.0, high=1e6
+        50.0,
+        "--w-nce",
+        PANEL_LOSSES,
+        "Weight of the patchwise contrastive loss.",
+        symbol="w_nce",
+        low=0.0,
+        high=1e6,
+        full=1.0,
     )
     w_aesthetic: float = _option(
-        1.0, "--w-aesthetic", PANEL_LOSSES, "Weight of the aesthetic loss.", symbol="w_aes", low=0.0, high=1e6
+        10.0,
+        "--w-aesthetic",
+        PANEL_LOSSES,
+        "Weight of the aesthetic loss.",
+        symbol="w_aes",
+        low=0.0,
+        high=1e6,
+        full=1.0,
     )
     w_tv: float = _option(
-        1.0, "--w-tv", PANEL_LOSSES, "Weight of the total variation loss.", symbol="w_tv", low=0.0, high=1e6
+        8000.0,
+        "--w-tv",
+        PANEL_LOSSES,
+        "Weight of the total variation loss.",
+        symbol="w_tv",
+        low=0.0,
+        high=1e6,
+        full=1.0,
     )
     distance: str = _option(
         "cosine", "--distance", PANEL_LOSSES, "Distance of the instruction loss.", choices=DISTANCES
@@ -129,6 +158,12 @@ class StylizeConfig:
     models: str = _option(
         "auto", "--models", PANEL_RUN, "Model set; auto takes full when all its files are there.", choices=MODEL_SETS
     )
+    art_model: str | None = _option(
+        None, "--art-model", PANEL_RUN,
+        "Who plays the art role of the full set: its art network (default), the photo network told to paint, or the "
+        "built-in art network.",
+        choices=ART_MODELS,
+    )  # fmt: skip
     device: str = _option("auto", "--device", PANEL_RUN, "Where to compute.", choices=DEVICES)
     dtype: str = _option(
         "auto", "--dtype", PANEL_RUN, "Precision of the diffusion networks; auto takes the fastest that is safe.",
@@ -160,7 +195,7 @@ class StylizeConfig:
         """Returns self; raises `UsageError` naming the flag, the value and the range."""
         for name, o in options().items():
             value = getattr(self, name)
-            if o.choices and value not in o.choices:
+            if o.choices and value is not None and value not in o.choices:
                 raise UsageError(
                     f"{o.flag} {value!r} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
                 )

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from diffstyler_cli.errors import WeightsError
+from diffstyler_cli.weights import load
 from diffstyler_cli.weights.load import load_strict, read_state, sha256
 
 STATE = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
@@ -177,3 +178,49 @@ def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
     with pytest.raises(WeightsError, match="cannot be read"):
         sha256(tmp_path / "none")
+
+
+# --- a few tensors at a time -----------------------------------------------------------------------------------------
+class Tall(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(nn.Linear(3, 3) for _ in range(5)))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("lot", [1, 100, 10_000])
+def test_a_file_loads_in_lots_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, lot: int
+) -> None:
+    monkeypatch.setattr(load, "LOT", lot)
+    original = Tall()
+    path = tmp_path / f"x{suffix}"
+    state = {f"model.{name}": tensor for name, tensor in original.state_dict().items()} | {"rest": torch.zeros(2)}
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+
+    def select(state):
+        return {name.removeprefix("model."): value for name, value in state.items() if name != "rest"}
+
+    with torch.device("meta"):
+        module = Tall()
+    load.load_file_strict(module, path, "it", select, lambda name, tensor: tensor.double())
+    assert all(torch.equal(p, original.state_dict()[name].double()) for name, p in module.state_dict().items())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_does_not_match_changes_nothing(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    save_file(STATE, path) if suffix == ".safetensors" else torch.save(STATE, path)
+    module = nn.Linear(3, 3)
+    before = module.weight.clone()
+    with pytest.raises(WeightsError, match="weight is 2×3, not 3×3, bias is 2, not 3"):
+        load.load_file_strict(module, path, "it", dict, lambda name, tensor: tensor)
+    assert torch.equal(module.weight, before)
+
+
+def test_hashing_counts_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(bytes(10_000_000))
+    counts: list[int] = []
+    sha256(tmp_path / "x", counts.append)
+    assert sum(counts) == 10_000_000
+    assert len(counts) > 1

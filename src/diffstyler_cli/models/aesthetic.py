@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypeVar
 
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 class LinearAesthetic(nn.Module):
@@ -31,6 +34,6 @@ class LinearAesthetic(nn.Module):
         return rating.squeeze(-1).float()
 
 
-def aesthetic_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def aesthetic_weights(state: Mapping[str, T]) -> dict[str, T]:
     """The weights under the names used here; a file of a bare linear layer calls them weight and bias."""
     return {name if name.startswith("linear.") else f"linear.{name}": tensor for name, tensor in state.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import open_clip
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+T = TypeVar("T")
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -88,6 +90,6 @@ class ClipEncoder(nn.Module):
         return [word for word in words if len(word) > 1 and word not in self.vocabulary]
 
 
-def clip_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def clip_weights(state: Mapping[str, T]) -> dict[str, T]:
     """The weights of an open_clip file, without the numbers that some copies of OpenAI's hold beside them."""
     return {name: tensor for name, tensor in state.items() if name not in NOT_WEIGHTS}

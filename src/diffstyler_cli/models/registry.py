@@ -1,4 +1,7 @@
-"""The table of the full-size components: what they are, where they come from, and how to know the right file."""
+"""The table of the full-size components: what they are, where they come from, and how to know the right file.
+
+Importing this module costs nothing: no torch.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,26 @@ SAC = "https://raw.githubusercontent.com/crowsonkb/simulacra-aesthetic-models/ma
 
 @dataclass(frozen=True)
 class Source:
-    """One place that a component's file has been published at. The hash decides whether a file is right, not its name.
+    """One place that a component's file can be had from. The hash decides whether a file is right, not its name.
 
     Args:
-        kind: "hub" where `place` is a repository on the Hugging Face Hub; "url" where it is a web address.
-        place: the repository or address.
+        kind: "hub" where `place` is a repository on the Hugging Face Hub; "url" where it is a web address; "file"
+            where it is a folder on this machine.
+        place: the repository, address or folder.
         file: name of the file there.
-        size: bytes, rounded where only the rounded size is known.
-        sha256: SHA-256 in hexadecimal, or its beginning; empty where only the source itself knows it.
+        revision: of a Hub repository: branch, tag or commit.
     """
 
-    kind: Literal["hub", "url"]
+    kind: Literal["hub", "url", "file"]
     place: str
     file: str
-    size: int
-    sha256: str = ""
+    revision: str = "main"
+
+    def __str__(self) -> str:
+        """As a person writes it, and as `weights.settings.parse_source` reads it."""
+        if self.kind == "hub":
+            return f"hub:{self.place}/{self.file}" + (f"@{self.revision}" if self.revision != "main" else "")
+        return str(Path(self.place) / self.file) if self.kind == "file" else f"{self.place}/{self.file}"
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,24 @@ class ComponentSpec:
         name: its proper name, as in messages and recipes.
         role: the part that it plays, in plain words.
         sources: in order of trying.
+        sha256: of every file that is right, in hexadecimal, or its beginning; empty where only the source knows it.
+        size: bytes of the file at the first source, rounded where only that is known.
+        cached: bytes that it takes in the cache, roughly.
         licence: of the weights, as their publisher states it.
         parameters: that are loaded (of VGG19: those up to conv5_2).
+        halved: whether the cache stores its large tensors as fp16, unless fp32 is asked for.
     """
 
     key: str
     name: str
     role: str
     sources: tuple[Source, ...]
+    sha256: tuple[str, ...]
+    size: int
+    cached: int
     licence: str
     parameters: int
+    halved: bool = False
 
     @property
     def option(self) -> str:
@@ -61,18 +77,10 @@ class ComponentSpec:
         """Name of the file at the first source."""
         return self.sources[0].file
 
-    @property
-    def size(self) -> int:
-        """Bytes of the file at the first source, rounded where only that is known."""
-        return self.sources[0].size
+    def accepts(self, digest: str) -> bool:
+        """Whether a file of that SHA-256 is this component's; any is where no hash is known beforehand."""
+        return not self.sha256 or any(digest.startswith(known) for known in self.sha256)
 
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file at the first source; empty where only that source knows it."""
-        return self.sources[0].sha256
-
-
-PHOTO_SHA256 = "4fc95ee1b3205a3f7422a07746383776e1dbc367eaf06a5b658ad351e77b7bda"
 
 FULL = (
     ComponentSpec(
@@ -80,35 +88,36 @@ FULL = (
         name="cc12m_1_cfg",
         role="photo network",
         sources=(
-            Source(
-                "hub", "multimodalart/crowsonkb-v-diffusion-cc12m-1-cfg", "cc12m_1_cfg.pth", 2_410_000_000, PHOTO_SHA256
-            ),
-            Source("url", EYE, "cc12m_1_cfg.pth", 2_410_000_000, PHOTO_SHA256),
+            Source("hub", "multimodalart/crowsonkb-v-diffusion-cc12m-1-cfg", "cc12m_1_cfg.pth"),
+            Source("url", EYE, "cc12m_1_cfg.pth"),
         ),
+        sha256=("4fc95ee1b3205a3f7422a07746383776e1dbc367eaf06a5b658ad351e77b7bda",),
+        size=2_410_000_000,
+        cached=1_210_000_000,
         licence="MIT",
         parameters=602_895_947,
+        halved=True,
     ),
     ComponentSpec(
         key="art",
         name="wikiart_256",
         role="art network",
-        sources=(
-            Source(
-                "url",
-                EYE,
-                "wikiart_256.pth",
-                1_160_000_000,
-                "da45c38aa31cd0d2680d29a3aaf2f50537a4146d80bba2ca3e7a18d227d9b627",
-            ),
-        ),
+        sources=(Source("url", EYE, "wikiart_256.pth"),),
+        sha256=("da45c38aa31cd0d2680d29a3aaf2f50537a4146d80bba2ca3e7a18d227d9b627",),
+        size=1_160_000_000,
+        cached=580_000_000,
         licence="MIT",
         parameters=291_054_347,
+        halved=True,
     ),
     ComponentSpec(
         key="clip",
         name="CLIP ViT-B/16",
         role="text-image encoder",
-        sources=(Source("hub", "timm/vit_base_patch16_clip_224.openai", "open_clip_model.safetensors", 600_000_000),),
+        sources=(Source("hub", "timm/vit_base_patch16_clip_224.openai", "open_clip_model.safetensors"),),
+        sha256=(),  # the Hub itself states it
+        size=600_000_000,
+        cached=600_000_000,
         licence="Apache-2.0",
         parameters=149_620_737,
     ),
@@ -117,15 +126,12 @@ FULL = (
         name="VGG19",
         role="content features",
         sources=(
-            Source(
-                "hub",
-                "timm/vgg19.tv_in1k",
-                "model.safetensors",
-                575_000_000,
-                "11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669",
-            ),
-            Source("url", "https://download.pytorch.org/models", "vgg19-dcbb9e9d.pth", 575_000_000, "dcbb9e9d"),
+            Source("hub", "timm/vgg19.tv_in1k", "model.safetensors"),
+            Source("url", "https://download.pytorch.org/models", "vgg19-dcbb9e9d.pth"),
         ),
+        sha256=("11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669", "dcbb9e9d"),
+        size=575_000_000,
+        cached=62_000_000,
         licence="BSD-3-Clause",
         parameters=15_304_768,
     ),
@@ -133,20 +139,17 @@ FULL = (
         key="aesthetic",
         name="SAC ViT-B/16 linear",
         role="aesthetic regressor",
-        sources=(
-            Source(
-                "url",
-                SAC,
-                "sac_public_2022_06_29_vit_b_16_linear.pth",
-                3_111,
-                "cdc27b2196565bcb69f2692731084b0189612b98aae74adec033782469ab583c",
-            ),
-        ),
+        sources=(Source("url", SAC, "sac_public_2022_06_29_vit_b_16_linear.pth"),),
+        sha256=("cdc27b2196565bcb69f2692731084b0189612b98aae74adec033782469ab583c",),
+        size=3_111,
+        cached=2_200,
         licence="MIT",
         parameters=513,
     ),
 )
 """Every component of the full set, in the order in which messages name them."""
+
+KEYS = tuple(component.key for component in FULL)
 
 
 def spec(key: str) -> ComponentSpec:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -77,6 +80,6 @@ class Vgg19Features(nn.Module):
         return found
 
 
-def vgg_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def vgg_weights(state: Mapping[str, T]) -> dict[str, T]:
     """The weights of a torchvision or timm file that this network has."""
     return {name: tensor for name, tensor in state.items() if not name.startswith(IGNORED)}

@@ -1,1 +1,1 @@
-"""Reading weight files from disk. Knows files and tensors, no networks."""
+"""Finding, fetching, verifying, caching and reading weight files. Knows files and tensors, no networks."""

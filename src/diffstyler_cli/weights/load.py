@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -17,6 +19,17 @@ from ..errors import WeightsError
 
 SHOWN = 3
 """Names that a message lists before it only counts."""
+LOT = 64 << 20
+"""Bytes of a file that are in memory at once while it is loaded."""
+
+T = TypeVar("T")
+Place = Callable[[str, Tensor], Tensor]
+
+
+class Select(Protocol):
+    """Picks from a file's table what a module needs, under the module's names, whatever the table's values are."""
+
+    def __call__(self, state: Mapping[str, T], /) -> dict[str, T]: ...
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -55,6 +68,46 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> No
     Raises:
         WeightsError: names are missing or unexpected, or tensors have other shapes or are not numbers of the kind.
     """
+    check_strict(module, state, what)
+    module.load_state_dict(state, strict=True, assign=any(tensor.is_meta for tensor in module.state_dict().values()))
+
+
+def load_file_strict(module: nn.Module, path: Path, what: str, select: Select, place: Place) -> None:
+    """Loads a file into a module that has no weights yet, a few tensors at a time.
+
+    A safetensors file is mapped anew for every `LOT` bytes, so that memory holds the weights as `place` makes them and
+    little else; where `place` returns a tensor as it is, that stays mapped.
+
+    Args:
+        what: names the weights in messages.
+        select: from the file's table of tensors those of the module, under the module's names.
+        place: makes of a name and the file's tensor the one that the module gets: its dtype, layout and device.
+
+    Raises:
+        WeightsError: what `read_state` and `check_strict` raise.
+    """
+    head = _head(path)
+    if head[8:9] == b"{":
+        shapes = _shapes(path)
+        names = select({name: name for name in shapes})
+        check_strict(module, select(shapes), what)
+        for lot in _lots({name: shapes[names[name]].nbytes for name in names}):
+            with _opened(path) as file:
+                placed = {name: place(name, file.get_tensor(names[name])) for name in lot}
+            module.load_state_dict(placed, strict=False, assign=True)
+    else:
+        state = select(read_state(path))
+        check_strict(module, state, what)
+        for lot in _lots({name: tensor.nbytes for name, tensor in state.items()}):
+            module.load_state_dict({name: place(name, state.pop(name)) for name in lot}, strict=False, assign=True)
+
+
+def check_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Compares names, shapes and kinds of number of `state`, whose tensors may be on the meta device.
+
+    Raises:
+        WeightsError: they are not the module's; the first few are named, the others counted.
+    """
     own = module.state_dict()
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
@@ -73,19 +126,51 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> No
             f"{what} does not hold the expected weights; {'; '.join(problems)}.",
             "Check that this is the file of this component, from its original source.",
         )
-    module.load_state_dict(state, strict=True, assign=any(tensor.is_meta for tensor in own.values()))
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal. Raises `WeightsError` if it cannot be read."""
+def sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal; `on_bytes` hears of each lot that was read.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while chunk := file.read(1 << 22):
                 digest.update(chunk)
+                if on_bytes is not None:
+                    on_bytes(len(chunk))
     except OSError as error:
         raise _unopened(path, error) from error
     return digest.hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file; its mapping goes when the last tensor that it gave does."""
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _shapes(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file without their content."""
+    with _opened(path) as file:
+        return {name: torch.empty_like(file.get_tensor(name), device="meta") for name in file.keys()}  # noqa: SIM118
+
+
+def _lots(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """The names in lots of about `LOT` bytes."""
+    lot: list[str] = []
+    for name, size in sizes.items():
+        if lot and sum(sizes[other] for other in lot) + size > LOT:
+            yield lot
+            lot = []
+        lot.append(name)
+    yield lot
 
 
 def _head(path: Path) -> bytes:

@@ -1,0 +1,97 @@
+"""Files on the Hugging Face Hub: what its own client says of them, and whether its own cache has them.
+
+The client finds the file and its SHA-256 and brings the user's token, endpoint, proxies and offline switch; the bytes
+come through `transfer`, because the client keeps nothing of a download that was broken off and only warns of a disk
+that is too small (huggingface_hub 2.4; docs/weights.md).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    FileMetadataError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public by its docs
+
+from .. import __version__
+from ..models.registry import ComponentSpec, Source
+from .transfer import PASSING, Passing, Remote, SourceFailed, reason
+
+LIBRARY = "diffstyler"
+SHA256 = re.compile("[0-9a-f]{64}")
+REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (GatedRepoError, "the repository wants its terms accepted on the Hub, and HF_TOKEN set"),
+    (RepositoryNotFoundError, "there is no such repository, or it is private and HF_TOKEN is not set"),
+    (RevisionNotFoundError, "the repository has no such revision"),
+    (EntryNotFoundError, "there is no such file in the repository"),
+    (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set"),
+    (FileMetadataError, "what answers is not the Hub"),
+    (HFValidationError, "that is no name of a repository"),
+)
+"""The first row whose type matches decides."""
+
+
+def offline() -> bool:
+    """Whether the user forbids the network (HF_HUB_OFFLINE)."""
+    return bool(constants.is_offline_mode())
+
+
+def cached(source: Source) -> Path | None:
+    """The file in the Hub's own cache, or None. Asks nobody."""
+    found = try_to_load_from_cache(source.place, source.file, revision=source.revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def stated_sha256(path: Path) -> str:
+    """The SHA-256 that the Hub stated of a file in its cache; "" where it stated none."""
+    name = path.resolve().name
+    return name if SHA256.fullmatch(name) else ""
+
+
+def locate(source: Source, component: ComponentSpec) -> Remote:
+    """Asks the Hub for a file.
+
+    Raises:
+        SourceFailed: the Hub refuses, or has another file under that name.
+        Passing: the network or the Hub may do better next time.
+    """
+    try:
+        url = hf_hub_url(source.place, source.file, revision=source.revision)
+        facts = get_hf_file_metadata(url, library_name=LIBRARY, library_version=__version__)
+    except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+        raise Passing(reason(error)) from error
+    except HfHubHTTPError as error:
+        for kind, text in REFUSALS:
+            if isinstance(error, kind):
+                raise SourceFailed(text) from error
+        status = error.response.status_code
+        refusal = f"the Hub answers {status}"
+        raise (Passing if status in PASSING else SourceFailed)(refusal) from error
+    except (httpx2.HTTPError, OSError, ValueError) as error:
+        text = next((text for kind, text in REFUSALS if isinstance(error, kind)), reason(error))
+        raise SourceFailed(text) from error
+    if not facts.commit_hash:
+        raise SourceFailed("what answers is not the Hub")
+    stated = facts.etag if facts.etag and SHA256.fullmatch(facts.etag) else ""
+    if stated and not component.accepts(stated):
+        raise SourceFailed(f"its file is another one (SHA-256 {stated[:12]}…)")
+    url = hf_hub_url(source.place, source.file, revision=facts.commit_hash)
+    return Remote(
+        url=url,
+        accepts=stated.__eq__ if stated else component.accepts,
+        identity=stated or url,
+        headers=build_hf_headers(library_name=LIBRARY, library_version=__version__),
+        size=facts.size,
+        pinned=True,
+    )

@@ -1,0 +1,161 @@
+"""What a user says of places: the cache's folder, weight files, other sources, by environment or configuration file.
+
+An option goes before an environment variable, that before the configuration file, that before what is built in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path, user_config_path
+
+from ..config import WeightPaths
+from ..errors import UsageError
+from ..models.registry import FULL, KEYS, ComponentSpec, Source
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+APP = "diffstyler"
+EXAMPLE = "See docs/weights.md for an example."
+SOURCE_ADVICE = "Write hub:OWNER/REPO/FILE[@REVISION], https://HOST/FILE, or the path of a file."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are, for this user.
+
+    Args:
+        cache: folder of the cache.
+        paths: files that are loaded in the place of the cached ones.
+        sources: by component, tried before the built-in ones.
+        sha256: by component, what its file must have in the place of the built-in hashes.
+    """
+
+    cache: Path
+    paths: WeightPaths = field(default_factory=WeightPaths)
+    sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def components(self) -> tuple[ComponentSpec, ...]:
+        """The table of components with this user's sources and hashes in it."""
+        return tuple(
+            dataclasses.replace(
+                component,
+                sources=(*self.sources.get(component.key, ()), *component.sources),
+                sha256=(self.sha256[component.key],) if component.key in self.sha256 else component.sha256,
+            )
+            for component in FULL
+        )
+
+
+def read_settings(
+    *,
+    cache: Path | None = None,
+    paths: WeightPaths | None = None,
+    sources: Mapping[str, tuple[Source, ...]] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings in force: the arguments (options), then `environment`, then the configuration file.
+
+    Raises:
+        UsageError: a value or a name in the environment or in the file that cannot be used.
+    """
+    file = Path(environment.get("DIFFSTYLER_CONFIG") or user_config_path(APP, appauthor=False) / "config.toml")
+    content = _read(file, given="DIFFSTYLER_CONFIG" in environment)
+    table = _Table(content, str(file))
+    known = table.section("weights", KEYS)
+    sections = {key: known.section(key, ("path", "source", "sha256")) for key in KEYS if key in known}
+    folder = cache or environment.get("DIFFSTYLER_CACHE_DIR") or table.section("cache", ("dir",)).text("dir")
+    table.only("weights", "cache")
+
+    given = paths or WeightPaths()
+    found: dict[str, Path | None] = {}
+    offered: dict[str, tuple[Source, ...]] = {}
+    hashes: dict[str, str] = {}
+    for key in KEYS:
+        section = sections.get(key, _Table({}, str(file)))
+        text = environment.get(f"DIFFSTYLER_{key.upper()}_WEIGHTS") or section.text("path")
+        found[key] = getattr(given, key) or (Path(text).expanduser() if text else None)
+        places = [section.texts("source"), [environment.get(f"DIFFSTYLER_{key.upper()}_SOURCE", "")]]
+        offered[key] = (*(sources or {}).get(key, ()), *(parse_source(p) for row in reversed(places) for p in row if p))
+        if digest := section.text("sha256"):
+            if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+                raise UsageError(f"{section.where}: sha256 {digest!r} is not 64 hexadecimal digits.", EXAMPLE)
+            hashes[key] = digest.lower()
+    where = Path(folder).expanduser() if folder else user_cache_path(APP, appauthor=False)
+    return Settings(where, WeightPaths(**found), {k: s for k, s in offered.items() if s}, hashes)
+
+
+def parse_source(text: str) -> Source:
+    """A place to get a file from: "hub:owner/repo/file@revision", "https://host/file" or a path.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if match := re.fullmatch(r"hub:([\w.-]+/[\w.-]+)/([^@]+?)(?:@(.+))?", text):
+        return Source("hub", match[1], match[2], match[3] or "main")
+    if match := re.fullmatch(r"(https?://[^/]+(?:/.*)?)/([^/]+)", text):
+        return Source("url", match[1], match[2])
+    path = Path(text).expanduser()
+    if "://" in text or text.startswith("hub:") or not path.name:
+        raise UsageError(f"{text!r} is no place to get a file from.", SOURCE_ADVICE)
+    return Source("file", str(path.parent), path.name)
+
+
+class _Table:
+    """A TOML table that answers a wrong kind of value, or a name that means nothing, with a `UsageError`."""
+
+    def __init__(self, content: Mapping[str, Any], where: str) -> None:
+        self.content = content
+        self.where = where
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.content
+
+    def only(self, *names: str) -> None:
+        for name in self.content:
+            if name not in names:
+                raise UsageError(f"{self.where}: there is no setting {name!r}; known: {', '.join(names)}.", EXAMPLE)
+
+    def section(self, name: str, names: tuple[str, ...]) -> _Table:
+        """The table of that name, empty if there is none; `names` are those that it may have."""
+        content = self.content.get(name, {})
+        if not isinstance(content, dict):
+            raise UsageError(f"{self.where}: {name} is a table, written [{name}].", EXAMPLE)
+        section = _Table(content, f"{self.where}: {name}" if ": " not in self.where else f"{self.where}.{name}")
+        section.only(*names)
+        return section
+
+    def text(self, name: str) -> str:
+        value = self.content.get(name, "")
+        if not isinstance(value, str):
+            raise UsageError(f"{self.where}: {name} is a text in quotes.", EXAMPLE)
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        value = self.content.get(name, [])
+        listed = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in listed):
+            raise UsageError(f"{self.where}: {name} is a text in quotes or a list of them.", EXAMPLE)
+        return listed
+
+
+def _read(file: Path, *, given: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if given:
+            raise UsageError(f"DIFFSTYLER_CONFIG names {file}, which does not exist.", EXAMPLE) from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"The configuration file {file} cannot be read: {error}.", EXAMPLE) from error
