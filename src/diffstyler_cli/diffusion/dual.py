@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import NumericalError
+from .schedule import per_sample
 from .solvers import ModelFn
 
 NO_SHARE = 1e-9
@@ -68,13 +69,33 @@ def batched_cfg(
     return fn
 
 
-def mix(photo: ModelFn, art: ModelFn, lam: float) -> ModelFn:
-    """v = lam v_photo + (1 - lam) v_art, lam in [0, 1]; at lam 1 or 0 only the one network is called."""
+def mix(photo: ModelFn, art: ModelFn, lam: float | Tensor) -> ModelFn:
+    """v = lam v_photo + (1 - lam) v_art, lam in [0, 1]; at lam 1 or 0 only the one network is called.
+
+    A tensor (B,) gives each sample of a batch its own lam; the photo network sees only those with lam > 0.
+    """
+    if isinstance(lam, Tensor):
+        photo = _on_samples(photo, lam > 0)
+        return lambda x, t: per_sample(lam, x) * photo(x, t) + per_sample(1 - lam, x) * art(x, t)
     if lam == 1:
         return photo
     if lam == 0:
         return art
     return lambda x, t: lam * photo(x, t) + (1 - lam) * art(x, t)
+
+
+def _on_samples(model: ModelFn, chosen: Tensor) -> ModelFn:
+    """`model` on the samples that `chosen` (B,) marks, and 0 for the others; not called if there is none."""
+    if chosen.all():
+        return model
+
+    def fn(x: Tensor, t: Tensor) -> Tensor:
+        v = torch.zeros_like(x)
+        if chosen.any():
+            v[chosen] = model(x[chosen], t.expand(x.shape[0])[chosen])
+        return v
+
+    return fn
 
 
 def _shares(weights: Sequence[float]) -> list[float]:

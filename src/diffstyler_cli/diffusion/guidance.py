@@ -24,7 +24,7 @@ BOUND = 0.5
 def guided(
     photo: ModelFn,
     art: ModelFn,
-    lam: float,
+    lam: float | Tensor,
     objective: Callable[[Tensor], ObjectiveReport],
     *,
     guide: str,
@@ -36,7 +36,8 @@ def guided(
 
     `guide` names what x̂0 is read from and differentiated through: "art" the art network (also at lam = 1: scale does
     not depend on lam), "both" the mix, "none" the mix with v held constant, so that ∂x̂0/∂x = alpha and no network is
-    differentiated. Each network is called once a call, and not at all where it has no part.
+    differentiated. Each network is called once a call, and not at all where it has no part. `lam` is one number or
+    (B,), one a sample; samples of a batch do not influence each other.
 
     sigma / alpha grows without limit towards t = 1, so the correction of each sample is shortened, where it is longer,
     to `bound` times the norm of that sample's v; its direction stays, and shorter ones are not touched.

@@ -25,6 +25,7 @@ _PLAIN = b"ASCII\0\0\0"
 _PACKED = b"\0\0\0\0\0\0\0\0" + b"zlib:"  # EXIF: eight zeros say "character code undefined"
 _JPEG_ROOM = 65_533  # bytes of one JPEG marker segment
 _MAX_RECIPE = 16 * 2**20
+_DEEPEST = 32  # lists and tables inside each other; deeper ones could exhaust the stack of whoever shows them
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def embed(recipe: Mapping[str, Any] | None, format: str) -> Embedded:
     objects their text. A JPEG has 64 kB: a longer recipe is compressed, then loses its `PER_STEP` part, then is left
     out, and `notes` says so.
     """
-    plain = None if recipe is None else _plain({"schema": SCHEMA, **recipe})
+    plain = None if recipe is None else stored(recipe)
     if format == "PNG":
         info = PngImagePlugin.PngInfo()
         info.add(b"sRGB", b"\0")
@@ -59,14 +60,25 @@ def embed(recipe: Mapping[str, Any] | None, format: str) -> Embedded:
     return Embedded({}, ["the recipe is too long for a JPEG file and was left out: PNG or WebP hold it"])
 
 
+def stored(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe as it is read back from a file that it was written to."""
+    plain: dict[str, Any] = plain_json({"schema": SCHEMA, **recipe})
+    return plain
+
+
 def read_recipe(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any] | None:
     """The recipe embedded in an image file; None if the image has none, or one that is damaged or of another program.
 
     Raises `InputImageError` if `source` is no image.
     """
     with opened(source, max_pixels) as (image, _):
-        text = _png_text(image) if image.format == "PNG" else _user_comment(image)
-        return None if text is None else _parse(text)
+        return recipe_in(image)
+
+
+def recipe_in(image: Image.Image) -> dict[str, Any] | None:
+    """As `read_recipe`, of a picture that Pillow has opened. It is plain JSON: NaN and infinity became null."""
+    text = _png_text(image) if image.format == "PNG" else _user_comment(image)
+    return None if text is None else _parse(text)
 
 
 def _jpeg_choices(recipe: dict[str, Any]) -> list[tuple[bytes, list[str]]]:
@@ -114,7 +126,7 @@ def _parse(text: str) -> dict[str, Any] | None:
     if len(text) > _MAX_RECIPE:
         return None
     try:
-        recipe = json.loads(text)
+        recipe = plain_json(json.loads(text))
     except (ValueError, RecursionError):
         return None
     if isinstance(recipe, dict) and str(recipe.get("schema")).startswith(_FAMILY):
@@ -131,8 +143,10 @@ def _json(recipe: dict[str, Any], ascii_only: bool = False) -> str:
     return text
 
 
-def _plain(value: Any) -> Any:
-    """`value` with nothing in it that JSON lacks."""
+def plain_json(value: Any, depth: int = 0) -> Any:
+    """`value` with nothing in it that JSON lacks. Raises ValueError if it is nested more than `_DEEPEST` deep."""
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, numbers.Integral):
@@ -140,7 +154,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain_json(item, depth + 1) for item in value]
     return str(value)

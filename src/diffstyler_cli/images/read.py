@@ -1,11 +1,13 @@
 """Reading images of any kind Pillow knows, and the way between pictures and tensors.
 
-Every failure is an `InputImageError` with a reason and advice. torch is imported only by the functions that need it.
+Every failure is an `InputImageError` with a reason and advice. torch and numpy are imported only by the functions that
+need them.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import math
 import os
@@ -16,15 +18,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DiffStylerError, InputImageError, UsageError
-from .colour import to_srgb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,6 +69,14 @@ class LoadedImage:
     name: str = "image"
     """For messages: the file's name, "stdin" or "image"; printable."""
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what a run sees of the picture: its size and pixels, not how the file holds them."""
+        digest = hashlib.sha256(f"{self.rgb.width}x{self.rgb.height}".encode())
+        for part in (self.rgb, self.alpha):
+            digest.update(b"" if part is None else part.tobytes())
+        return digest.hexdigest()
+
 
 def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> LoadedImage:
     """Read a file, standard input ("-"), encoded bytes or a Pillow image.
@@ -78,6 +87,8 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> LoadedImage:
     Raises `InputImageError` if there is no usable image of at most `max_pixels` pixels, `UsageError` for "-" at a
     terminal.
     """
+    from .colour import to_srgb
+
     with opened(source, max_pixels) as (image, name):
         notes: list[str] = []
         if getattr(image, "is_animated", False) and image.format != "MPO":  # cameras hide previews in MPO
@@ -143,6 +154,7 @@ def to_tensor(rgb: Image.Image, size: tuple[int, int], multiple: int = 1) -> tup
 
     Returns a float32 tensor 1×3×H×W in [-1, 1], and `size`, which `to_image` needs to cut the padding off.
     """
+    import numpy as np
     import torch
 
     resized = rgb if rgb.size == size else rgb.resize(size, Image.Resampling.LANCZOS)

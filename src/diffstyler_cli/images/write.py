@@ -82,7 +82,12 @@ def automatic_name(input_path: Path | None, prompts: Sequence[Prompt | str], fol
     if len(os.fsencode(stem)) > _STEM_BYTES:
         stem = stem.encode(errors="ignore")[:_STEM_BYTES].decode(errors="ignore")
     words = slug(" ".join(p if isinstance(p, str) else p.text for p in prompts))
-    return next(path for path in _numbered(folder / f"{stem}-{words}.png") if not os.path.lexists(path))
+    return free_name(folder / f"{stem}-{words}.png")
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or where that is taken the next free number: out.png, out-2.png, out-3.png."""
+    return next(free for free in _numbered(path) if not os.path.lexists(free))
 
 
 def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False) -> list[str]:
@@ -119,6 +124,14 @@ def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None)
         except (OSError, ValueError) as error:
             raise _failed(candidate, error) from error
         return candidate, notes
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write any file, such as a report beside pictures, atomically, over one that is there. Raises `OutputError`."""
+    try:
+        _write_atomically(data, path, force=True)
+    except (OSError, ValueError) as error:
+        raise _failed(path, error) from error
 
 
 def encode_image(image: Image.Image, format: str = "PNG", recipe: Recipe | None = None) -> bytes:

@@ -56,6 +56,8 @@ class ObjectiveReport:
     terms: dict[str, TermReport]
     grad: Tensor
     """dL_total/dx̂0, of the shape of x̂0."""
+    samples: tuple[dict[str, TermReport], ...] = ()
+    """The terms of each sample of the batch by itself."""
 
 
 class Objective:
@@ -76,12 +78,14 @@ class Objective:
         Raises `NumericalError` naming the first term whose value or gradient is NaN or infinite.
         """
         reports: dict[str, TermReport] = {}
+        samples: tuple[dict[str, TermReport], ...] = tuple({} for _ in pred)
         grad = torch.zeros_like(pred)
         try:
             with torch.enable_grad():
                 leaf = pred.detach().requires_grad_()
                 for name, (loss, weight) in self.terms.items():
-                    value = loss(leaf).sum()
+                    values = loss(leaf)
+                    value = values.sum()
                     # The graph is kept because terms share parts of it; it goes with `value` and `clear`.
                     (part,) = torch.autograd.grad(weight * value, leaf, retain_graph=True)
                     norm = torch.linalg.vector_norm(part)
@@ -92,7 +96,10 @@ class Objective:
                         )
                     grad = grad + part
                     reports[name] = TermReport(value.item(), weight, norm.item())
+                    norms = torch.linalg.vector_norm(part.flatten(1), dim=1)
+                    for sample, *of_sample in zip(samples, values.tolist(), norms.tolist(), strict=True):
+                        sample[name] = TermReport(of_sample[0], weight, of_sample[1])
         finally:
             for shared in self.shared:
                 shared.clear()
-        return ObjectiveReport(math.fsum(r.weight * r.value for r in reports.values()), reports, grad)
+        return ObjectiveReport(math.fsum(r.weight * r.value for r in reports.values()), reports, grad, samples)

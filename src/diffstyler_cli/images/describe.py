@@ -1,0 +1,86 @@
+"""What a picture file is, without decoding more of it than that takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .metadata import recipe_in
+from .read import MAX_PIXELS, opened
+
+ORIENTATIONS = {
+    1: "upright",
+    2: "mirrored",
+    3: "upside down",
+    4: "upside down and mirrored",
+    5: "turned left and mirrored",
+    6: "turned left",
+    7: "turned right and mirrored",
+    8: "turned right",
+}
+"""How the stored pixels lie, by the value of the EXIF tag 0x0112."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A picture file.
+
+    Args:
+        path: where it is.
+        bytes: length of the file; None of standard input.
+        format, mode: as Pillow names them.
+        size: (width, height) as stored, before orientation.
+        frames: number of frames; 1 for a still picture.
+        orientation: EXIF tag 0x0112, 1 to 8; None where the file has none that makes sense.
+        profile: what the ICC profile calls itself; "damaged" for one that cannot be read, "" for none.
+        recipe: the recipe embedded in it, or None.
+    """
+
+    path: Path
+    bytes: int | None
+    format: str
+    mode: str
+    size: tuple[int, int]
+    frames: int
+    orientation: int | None
+    profile: str
+    recipe: dict[str, Any] | None
+
+
+def describe(path: Path, max_pixels: int = MAX_PIXELS) -> Description:
+    """Describes the picture at `path`, "-" being standard input. Raises `InputImageError` if it is none."""
+    with opened(path, max_pixels) as (image, _):
+        return Description(
+            path=path,
+            bytes=None if str(path) == "-" else path.stat().st_size,
+            format=image.format or "?",
+            mode=image.mode,
+            size=image.size,
+            frames=getattr(image, "n_frames", 1),
+            orientation=_orientation(image),
+            profile=_profile(image.info.get("icc_profile")),
+            recipe=recipe_in(image),
+        )
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(0x0112)
+    except Exception:  # a hostile EXIF block raises nearly every type
+        return None
+    return value if isinstance(value, int) and value in ORIENTATIONS else None
+
+
+def _profile(data: object) -> str:
+    if not isinstance(data, bytes) or not data:
+        return ""
+    from PIL import ImageCms
+
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(data))).strip() or "without a name"
+    except Exception:  # littlecms and Pillow answer hostile profiles with several types
+        return "damaged"

@@ -1,0 +1,184 @@
+"""A sweep's folder: what it is the sweep of, which cells are there, and the rule that a file is whole or not there.
+
+    index.html  grid.png  manifest.json  manifest.csv  cells/01-lambda-0-t1-1.0x.png …
+
+The cells are the truth: each carries its recipe, its scores and the fingerprint of its sweep. The rest is made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from PIL import Image
+
+from ..config import options
+from ..errors import InputImageError, OutputError, UsageError
+from ..images import read_image, write_image
+from ..images.metadata import read_recipe
+from ..images.write import replace_file
+from .plan import Cell, digest
+
+SCHEMA = "diffstyler.sweep/1"
+MANIFEST, TABLE, PAGE = "manifest.json", "manifest.csv", "index.html"
+_LOCK = ".lock"
+_MOST_DIFFERENCES = 4
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished cell, as its file tells."""
+
+    losses: Mapping[str, float]
+    """Final values, by term."""
+    scores: Mapping[str, float]
+    seconds: float
+    """Its share of the sweep's time."""
+
+
+class Folder:
+    """The folder at `path`, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.identity: dict[str, Any] = {}
+
+    def saved_seed(self) -> int | None:
+        """The seed of the sweep that is there, for a command line that gives none."""
+        identity = self._saved()
+        seed = identity.get("settings", {}).get("seed") if identity else None
+        return seed if isinstance(seed, int) and seed >= 0 else None
+
+    @contextmanager
+    def claimed(self, identity: Mapping[str, Any], *, force: bool = False) -> Iterator[None]:
+        """Makes the folder that of the sweep `identity` (JSON); inside the `with` no other process writes there.
+
+        With `force` another sweep's files are removed first; files that no sweep wrote never are.
+
+        Raises:
+            UsageError: it holds something else, a sweep that differs (the message says where), or one under way.
+            OutputError: it cannot be created or written to.
+        """
+        self.identity = json.loads(json.dumps(identity))
+        try:
+            self._check(force)
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / _LOCK, timeout=0):
+                if force:
+                    self._clear()
+                (self.path / "cells").mkdir(exist_ok=True)
+                for left in (*self.path.glob(".diffstyler-*.tmp"), *self.path.glob("cells/.diffstyler-*.tmp")):
+                    left.unlink()  # of a process that was killed
+                yield
+        except Timeout as error:
+            raise UsageError(
+                f"Another sweep is writing to {str(self.path)!r}.", "Wait for it, or give another folder with -o."
+            ) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(
+                f"The folder {str(self.path)!r} cannot be written to: {reason}.", "Give another with -o."
+            ) from error
+
+    def made(self, cell: Cell) -> Made | None:
+        """The cell if it is there, whole, and of this very sweep."""
+        path = self.path / cell.file
+        try:
+            recipe = read_recipe(path)
+            if recipe is None or recipe.get("sweep", {}).get("plan") != digest(self.identity):
+                return None
+            read_image(path)  # to the last byte
+            return _made(recipe)
+        except (InputImageError, KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def keep(self, cell: Cell, picture: Image.Image, recipe: Mapping[str, Any], scores: Mapping[str, float]) -> Made:
+        """Writes a cell. Raises `OutputError`."""
+        whole = {**recipe, "sweep": {"plan": digest(self.identity), "cell": cell.index + 1, "scores": dict(scores)}}
+        write_image(picture, self.path / cell.file, whole, force=True)
+        return _made(whole)
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Writes one of the reports, atomically. Raises `OutputError`."""
+        replace_file(self.path / name, data)
+        return self.path / name
+
+    # --- whose folder it is ------------------------------------------------------------------------------------------
+    def _saved(self) -> dict[str, Any] | None:
+        """The identity of the sweep that is there; None without one, {} for one that cannot be read."""
+        try:
+            manifest = json.loads((self.path / MANIFEST).read_bytes())
+            return dict(manifest["sweep"]) if str(manifest["schema"]).startswith("diffstyler.sweep/") else {}
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return {}
+
+    def _check(self, force: bool) -> None:
+        if not os.path.lexists(self.path):
+            return
+        where = repr(str(self.path))
+        if not self.path.is_dir():
+            raise UsageError(f"{where} is not a folder.", "Give another with -o.")
+        saved = self._saved()
+        if saved is None and any(child.name not in (_LOCK, "cells") for child in self.path.iterdir()):
+            raise UsageError(f"{where} holds other files than a sweep's.", "Give a new or empty folder with -o.")
+        if saved is None or force:
+            return
+        if not saved:
+            raise UsageError(f"The {MANIFEST} in {where} cannot be read.", "Start over with --force, or -o elsewhere.")
+        found = differences(saved, self.identity)
+        if found:
+            more = [f"and {len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
+            raise UsageError(
+                f"{where} holds a sweep with other settings: {'; '.join(found[:_MOST_DIFFERENCES] + more)}.",
+                "Give another folder with -o, or --force to start over.",
+            )
+
+    def _clear(self) -> None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            for row in json.loads((self.path / MANIFEST).read_bytes())["cells"]:
+                # the manifest is only a file: nothing outside of the folder is touched, whatever it says
+                (self.path / "cells" / Path(str(row["file"])).name).unlink(missing_ok=True)
+        for name in (PAGE, TABLE, MANIFEST, *(path.name for path in self.path.glob("grid*.png"))):
+            (self.path / name).unlink(missing_ok=True)
+
+
+def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, each as "--steps 20 there, 30 now"."""
+    old, new = dict(_flat(there)), dict(_flat(now))
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
+    return [f"{name} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
+
+
+def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings and axes under their flags, everything else under its own name."""
+    for key, value in identity.items():
+        if key in ("settings", "axes") and isinstance(value, Mapping):
+            for name, item in value.items():
+                yield (options()[name].flag if name in options() else f"--{name}"), item
+        elif isinstance(value, Mapping):
+            for name, item in value.items():
+                yield f"{key} {name}", item
+        else:
+            yield key, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(_text, value)) or "none"
+    if value is None:
+        return "none"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _made(recipe: Mapping[str, Any]) -> Made:
+    losses = {name: float(term["final"]["value"]) for name, term in recipe["losses"].items()}
+    scores = {name: float(value) for name, value in recipe["sweep"]["scores"].items()}
+    return Made(losses, scores, float(recipe["timings"]["total"]))

@@ -1,0 +1,223 @@
+"""The plan of a sweep: its cells, where each stands in which grid, what they share, and what it all costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ..config import StylizeConfig
+from ..diffusion.dual import NO_SHARE
+from ..diffusion.solvers import evaluations_of
+from ..errors import UsageError
+from ..prompts import parse_prompt, slug
+from .axes import PROMPT, Axis, axes
+
+MOST_CELLS = 10_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of a sweep."""
+
+    index: int
+    values: Mapping[str, Any]
+    """By axis name."""
+    config: StylizeConfig
+    """Every setting, the seed among them."""
+    prompts: tuple[str, ...]
+    grid: int
+    row: int
+    column: int
+    file: str
+    """Where it goes in the sweep's folder: cells/07-lambda-0.25-t1-1.2x.png"""
+
+
+class Evaluations(NamedTuple):
+    """Network passes over one picture: of the photo network, of the art network, and backward through either."""
+
+    photo: int = 0
+    art: int = 0
+    photo_backward: int = 0
+    art_backward: int = 0
+
+    def __add__(self, other: object) -> Evaluations:
+        if not isinstance(other, Evaluations):
+            return NotImplemented
+        return Evaluations(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def gflop(self, photo: float = 832, art: float = 291) -> float:
+        """Cost at so many GFLOP a pass, by default the full-size networks' at 256 x 256; backward costs two passes."""
+        return photo * (self.photo + 2 * self.photo_backward) + art * (self.art + 2 * self.art_backward)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that start from the same free diffusion, in batches of those that differ in λ alone."""
+
+    batches: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def config(self) -> StylizeConfig:
+        """Settings of the free diffusion; those that it does not depend on are of any cell."""
+        return self.batches[0][0].config
+
+
+class Plan:
+    """Every combination of the axes' values, laid out: the first axis gives columns, the second rows, others grids.
+
+    Args:
+        config: every setting, with the seed that cells have where it is no axis.
+        ranges: values by setting, and by `PROMPT` where several prompts are compared; single values are fixed.
+        prompts: what all cells ask for, where prompts are no axis.
+        styles: how many style images there are, and their weights.
+
+    Raises `UsageError` for a value that does not go with the others, and for more than `MOST_CELLS` cells.
+    """
+
+    def __init__(
+        self,
+        config: StylizeConfig,
+        ranges: Mapping[str, Sequence[Any]],
+        prompts: Sequence[str],
+        styles: Sequence[float | None] = (),
+    ) -> None:
+        fixed = {name: values[0] for name, values in ranges.items() if len(values) == 1}
+        self.prompts = (str(fixed.pop(PROMPT)),) if PROMPT in fixed else tuple(prompts)
+        self.config = dataclasses.replace(config, **fixed)
+        self.styles = tuple(styles)
+        self.axes = axes(ranges)
+        count = math.prod(len(axis.values) for axis in self.axes)
+        if count > MOST_CELLS:
+            raise UsageError(f"The axes make {count} pictures, more than {MOST_CELLS}.", "Give fewer values.")
+        self.cells = tuple(self._cells(count))
+
+    # --- layout ------------------------------------------------------------------------------------------------------
+    @property
+    def columns(self) -> Axis | None:
+        """The axis across; None for a single picture."""
+        return self.axes[0] if self.axes else None
+
+    @property
+    def rows(self) -> Axis | None:
+        """The axis down, if there is one."""
+        return self.axes[1] if len(self.axes) > 1 else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(columns, rows) of each grid."""
+        return (len(self.columns.values) if self.columns else 1, len(self.rows.values) if self.rows else 1)
+
+    @property
+    def grids(self) -> list[list[Cell]]:
+        """The cells of each grid, row by row."""
+        size = math.prod(self.shape)
+        return [list(self.cells[first : first + size]) for first in range(0, len(self.cells), size)]
+
+    def grid_values(self, grid: int) -> dict[Axis, Any]:
+        """What all cells of a grid have in common, of the axes beyond its two."""
+        first = self.grids[grid][0]
+        return {axis: first.values[axis.name] for axis in self.axes[2:]}
+
+    # --- work --------------------------------------------------------------------------------------------------------
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All cells in the order in which they are made."""
+        groups: dict[Any, dict[Any, list[Cell]]] = {}
+        for cell in self.cells:
+            c = cell.config
+            batches = groups.setdefault((c.t1_steps(), c.steps, c.solver, c.round_trip), {})
+            # the seed outside of what else differs: the contrastive loss keeps what belongs to the latest
+            together = (c.seed, dataclasses.replace(c, lam=0.0), cell.prompts)
+            batches.setdefault(together, []).append(cell)
+        return tuple(
+            Group(tuple(tuple(batch) for _, batch in sorted(batches.items(), key=lambda item: item[0][0] or 0)))
+            for batches in groups.values()
+        )
+
+    def free_evaluations(self, config: StylizeConfig) -> Evaluations:
+        """Of one free diffusion."""
+        top = config.t1_steps() if config.round_trip else config.steps
+        return Evaluations(photo=evaluations_of(config.solver, top) + evaluations_of(config.solver, top - config.steps))
+
+    def cell_evaluations(self, cell: Cell) -> Evaluations:
+        """Of the sampling of one cell, and of the updates of its noise."""
+        c = cell.config
+        weights = [c.prompt_weight if w is None else w for w in (*_weights(cell.prompts), *self.styles)]
+        passes = sum(abs(share) >= NO_SHARE for share in (1 - math.fsum(weights), *weights)) if c.lam > 0 else 0
+        losses = any((c.w_instruction, c.w_content, c.w_nce, c.w_aesthetic, c.w_tv))
+        guided = losses and c.guidance_scale > 0
+        art = c.lam < 1 or (guided and c.guide == "art")
+        calls = evaluations_of(c.solver, c.steps)
+        back = calls if guided else 0
+        both = back if c.guide == "both" else 0
+        noise = c.noise_iters
+        return Evaluations(
+            photo=calls * passes + noise * passes,
+            art=calls * art + noise * (c.lam < 1),
+            photo_backward=passes * (both + (noise if c.guide != "none" else 0)),
+            art_backward=(back if c.guide == "art" else both * (c.lam < 1))
+            + (noise if c.guide != "none" and c.lam < 1 else 0),
+        )
+
+    def evaluations(self) -> Evaluations:
+        """Of the whole sweep."""
+        shared = [self.free_evaluations(group.config) for group in self.groups]
+        return sum(map(self.cell_evaluations, self.cells), sum(shared, Evaluations()))
+
+    def separate_evaluations(self) -> Evaluations:
+        """Of one `stylize` a cell."""
+        free = (self.free_evaluations(cell.config) for cell in self.cells)
+        return sum(map(self.cell_evaluations, self.cells), sum(free, Evaluations()))
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+    def description(self) -> dict[str, Any]:
+        """What the plan asks for, as JSON: two plans with the same description make the same cells."""
+        varying = {axis.name for axis in self.axes}
+        settings = {k: v for k, v in dataclasses.asdict(self.config).items() if k not in varying}
+        return {
+            "axes": {axis.name: list(axis.values) for axis in self.axes},
+            "prompts": [] if PROMPT in varying else list(self.prompts),
+            "settings": settings,
+        }
+
+    def _cells(self, count: int) -> Iterator[Cell]:
+        # the first axis runs fastest, then the second: cells come grid by grid, row by row
+        outer = [axis.values for axis in reversed(self.axes)]
+        columns, rows = self.shape
+        for index, combination in enumerate(itertools.product(*outer)):
+            values = dict(zip((axis.name for axis in reversed(self.axes)), combination, strict=True))
+            values = {axis.name: values[axis.name] for axis in self.axes}
+            prompts = (str(values[PROMPT]),) if PROMPT in values else self.prompts
+            settings = {name: value for name, value in values.items() if name != PROMPT}
+            config = dataclasses.replace(self.config, **settings).validate()
+            words = [f"{a.flag.lstrip('-')}-{_short(a, values[a.name])}" for a in self.axes]
+            name = "-".join([f"{index + 1:0{len(str(count))}d}", *words])
+            grid, place = divmod(index, columns * rows)
+            yield Cell(
+                index, values, config, prompts, grid, place // columns, place % columns, f"cells/{_cut(name)}.png"
+            )
+
+
+def digest(description: Mapping[str, Any]) -> str:
+    """A fingerprint of a JSON value."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _weights(prompts: Sequence[str]) -> list[float | None]:
+    return [parse_prompt(prompt).weight for prompt in prompts]
+
+
+def _short(axis: Axis, value: Any) -> str:
+    return slug(str(value), longest=40) if axis.name == PROMPT else axis.label(value)
+
+
+def _cut(name: str) -> str:
+    """File names have a limit, and many axes make a long one; the number in front tells cells apart."""
+    return name.encode()[:160].decode(errors="ignore")

@@ -1,0 +1,222 @@
+"""What a sweep leaves beside its cells: manifests with the numbers, grids, and a page to look at it all."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .. import __version__
+from ..errors import DiffStylerError
+from ..images import encode_image
+from ..images.grids import Labels, draw_grid
+from .axes import PROMPT, Axis
+from .folder import MANIFEST, PAGE, SCHEMA, TABLE
+from .plan import Cell, Plan
+from .run import Runner
+from .scores import MEANING, mark_pareto
+
+Command = Callable[[Cell], str]
+
+
+def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
+    """The manifest's cells."""
+    found = []
+    for cell in runner.plan.cells:
+        made, error = runner.made.get(cell.index), runner.failed.get(cell.index)
+        row: dict[str, Any] = {
+            "cell": cell.index + 1,
+            "file": cell.file,
+            "status": "done" if made else "failed" if error else "missing",
+            "grid": cell.grid + 1,
+            "row": cell.row + 1,
+            "column": cell.column + 1,
+            "values": dict(cell.values),
+            "prompts": list(cell.prompts),
+            "settings": dataclasses.asdict(cell.config),
+            "losses": dict(made.losses) if made else {},
+            "scores": dict(made.scores) if made else {},
+            "pareto": False,
+            "seconds": made.seconds if made else None,
+            "command": command(cell),
+            "error": _reason(error) if error else None,
+        }
+        found.append(row)
+    mark_pareto(found)
+    return found
+
+
+def manifest(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> dict[str, Any]:
+    """manifest.json; its fields are described in docs/sweep.md."""
+    done = all(row["status"] == "done" for row in cells)
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "complete": done,
+        "sweep": runner.folder.identity,
+        "axes": [
+            {"name": a.name, "flag": a.flag, "title": a.title, "values": list(a.values)} for a in runner.plan.axes
+        ],
+        "scores": MEANING,
+        "grids": grid_names(runner.plan) if grid else [],
+        "page": PAGE,
+        "cells": cells,
+    }
+
+
+def grid_names(plan: Plan) -> list[str]:
+    """grid.png, or grid-1.png and so on where there are several."""
+    count = len(plan.grids)
+    return ["grid.png"] if count == 1 else [f"grid-{n:0{len(str(count))}d}.png" for n in range(1, count + 1)]
+
+
+def write_manifests(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> list[Path]:
+    """manifest.json and manifest.csv."""
+    whole = json.dumps(manifest(runner, cells, grid=grid), indent=1, ensure_ascii=True, allow_nan=False)
+    return [
+        runner.folder.write(MANIFEST, whole.encode()),
+        runner.folder.write(TABLE, _table(cells).encode("utf-8", "surrogateescape")),
+    ]
+
+
+def write_grids(runner: Runner) -> list[Path]:
+    """One picture for each grid."""
+    plan, written = runner.plan, []
+    columns, rows = plan.columns, plan.rows
+    size = runner.result_size
+    for index, (name, cells) in enumerate(zip(grid_names(plan), plan.grids, strict=True)):
+        width = plan.shape[0]
+
+        def cell(row: int, column: int, cells: Sequence[Cell] = cells, width: int = width) -> Image.Image | str:
+            return _picture(runner, cells[row * width + column])
+
+        labels = Labels(
+            [_label(columns, value) for value in columns.values] if columns else [""],
+            [_label(rows, value) for value in rows.values] if rows else [""],
+            caption(plan, index),
+        )
+        sheet = draw_grid(cell, size, runner.subject.loaded.rgb, labels)
+        written.append(runner.folder.write(name, encode_image(sheet)))
+    return written
+
+
+def caption(plan: Plan, grid: int) -> str:
+    """What all cells of a grid share: the prompts and the settings that people ask about first."""
+    values = plan.grid_values(grid)
+    parts = [] if PROMPT in {a.name for a in plan.axes} else [" + ".join(plan.prompts) or "style image"]
+    parts += [_label(axis, value) for axis, value in values.items()]
+    varying = {axis.name for axis in plan.axes}
+    shown = {"lam": "λ", "t1": "T1", "steps": "T", "seed": "seed"}
+    parts += [f"{sign} {getattr(plan.config, name)}" for name, sign in shown.items() if name not in varying]
+    return " · ".join(parts)
+
+
+def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Path:
+    """index.html: self-contained, so that it can be sent by itself; only its links lead to the files beside it."""
+    plan = runner.plan
+    side = 512 if len(plan.cells) <= 100 else 256 if len(plan.cells) <= 500 else 128
+    names = grid_names(plan) if grid else []
+    data = {
+        "title": _title(plan),
+        "photo": {"name": runner.subject.loaded.name, "src": _embedded(runner.subject.loaded.rgb, side)},
+        "size": list(runner.result_size),
+        "models": f"{runner.stylizer.name} models, {runner.stylizer.device.type}, {runner.folder.identity['dtype']}",
+        "version": __version__,
+        "axes": [{"title": a.title, "flag": a.flag, "labels": [a.label(v) for v in a.values]} for a in plan.axes],
+        "grids": [
+            {
+                "heading": ", ".join(_label(axis, value) for axis, value in plan.grid_values(index).items()),
+                "caption": caption(plan, index),
+                "file": names[index] if names else None,
+                "cells": [cell.index for cell in group],
+            }
+            for index, group in enumerate(plan.grids)
+        ],
+        "photoScores": runner.photo_scores(),
+        "meaning": MEANING,
+        "cells": [
+            {
+                "n": row["cell"],
+                "file": row["file"],
+                "label": ", ".join(_label(axis, row["values"][axis.name]) for axis in plan.axes) or plan.prompts[0],
+                "row": row["row"] - 1,
+                "column": row["column"] - 1,
+                "prompts": row["prompts"],
+                "scores": row["scores"],
+                "losses": row["losses"],
+                "seconds": row["seconds"],
+                "pareto": row["pareto"],
+                "command": row["command"],
+                "error": row["error"] or ("not made yet" if row["status"] == "missing" else None),
+                "src": _source(_picture(runner, cell), side),
+            }
+            for cell, row in zip(plan.cells, cells, strict=True)
+        ],
+    }
+    # "<" alone could end the script element or begin a comment
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return runner.folder.write(PAGE, template.replace("@DATA@", text).encode())
+
+
+def _title(plan: Plan) -> str:
+    values = {axis.name: len(axis.values) for axis in plan.axes}
+    return f"{values[PROMPT]} prompts" if PROMPT in values else " + ".join(plan.prompts) or "A style image"
+
+
+def _label(axis: Axis, value: Any) -> str:
+    return str(value) if axis.name == PROMPT else f"{axis.title} = {axis.label(value)}"
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, DiffStylerError) else f"{type(error).__name__}: {error}"
+
+
+def _picture(runner: Runner, cell: Cell) -> Image.Image | str:
+    if cell.index in runner.made:
+        with Image.open(runner.folder.path / cell.file) as picture:
+            picture.load()
+            return picture
+    error = runner.failed.get(cell.index)
+    return f"failed: {_reason(error)}" if error else "not made yet"
+
+
+def _source(picture: Image.Image | str, side: int) -> str | None:
+    return None if isinstance(picture, str) else _embedded(picture, side)
+
+
+def _embedded(picture: Image.Image, side: int) -> str:
+    """A data: address of the picture, at most `side` pixels long."""
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return f"data:image/webp;base64,{base64.b64encode(encode_image(small, 'WEBP')).decode()}"
+
+
+def _table(cells: Sequence[Mapping[str, Any]]) -> str:
+    """One row a cell; settings by name, losses and scores under loss_… and score_…"""
+    losses = list(dict.fromkeys(name for row in cells for name in row["losses"]))
+    flat = [
+        {
+            "cell": row["cell"], "file": row["file"], "status": row["status"],
+            "grid": row["grid"], "row": row["row"], "column": row["column"],
+            "prompts": " + ".join(row["prompts"]),
+            **row["settings"],
+            **{f"loss_{name}": row["losses"].get(name) for name in losses},
+            **{f"score_{name}": row["scores"].get(name) for name in MEANING},
+            "pareto": row["pareto"], "seconds": row["seconds"], "error": row["error"],
+        }
+        for row in cells
+    ]  # fmt: skip
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, fieldnames=list(flat[0]))
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()

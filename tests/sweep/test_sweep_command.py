@@ -1,0 +1,210 @@
+"""`diffstyler sweep` from the command line: what it prints, its exit codes, kill -9, the menu at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffstyler_cli.cli.request import Request
+from diffstyler_cli.cli.sweep_menu import around_picture, closer
+from diffstyler_cli.cli.sweep_request import SAMPLE, SweepRequest, around
+from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.sweep.axes import parse_values
+
+QUICK = ("--size", "64", "--steps", "2", "--cutouts", "2", "--device", "cpu", "--dtype", "fp32", "--models", "lite")
+FILES = ["cells", "grid.png", "index.html", "manifest.csv", "manifest.json"]
+
+
+@pytest.fixture
+def cli(
+    stylizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in this process, in an empty folder, with models that are loaded already."""
+    from diffstyler_cli.cli.app import run
+    from diffstyler_cli.pipeline import Stylizer
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Stylizer, "load", lambda *arguments, **settings: stylizer)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        before = signal.getsignal(signal.SIGTERM)
+        with open(os.devnull) as nothing:
+            monkeypatch.setattr(sys, "stdin", nothing)
+            try:
+                code = run(arguments)
+            finally:
+                signal.signal(signal.SIGTERM, before)
+        return (code, *capfd.readouterr())
+
+    return call
+
+
+def shown(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def test_without_photo_and_prompt_the_sample_is_swept_and_the_same_command_makes_nothing_twice(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    code, out, err = cli("sweep", "--lambda", "0:1:0.5", *QUICK)
+    folder = tmp_path / "macaws-oil-painting-sweep"
+    assert code == 0, err
+    assert sorted(out.splitlines()) == [f"{folder.name}/{name}" for name in FILES if name != "cells"]
+    assert "Steve Kelly" in err
+    assert "3 pictures of 78 x 52 pixels (3 x 1), 1 free diffusions" in err
+    assert shown(folder) == FILES
+    assert [path.name for path in sorted((folder / "cells").iterdir())] == [
+        "1-lambda-0.png", "2-lambda-0.5.png", "3-lambda-1.png",
+    ]  # fmt: skip
+    times = {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
+    code, out, err = cli("sweep", "--lambda", "0:1:0.5", *QUICK)
+    assert (code, "3 of 3 cells are there already." in err) == (0, True)
+    assert times == {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
+    code, _, err = cli("sweep", "--lambda", "0:1:0.25", *QUICK)
+    assert code == 2
+    assert "--lambda 0,0.5,1 there, 0,0.25,0.5,0.75,1 now" in err
+    assert "--force" in err
+
+
+def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[..., Any], tmp_path: Path) -> None:
+    code, out, err = cli("sweep", "--lambda", "0,1", "--t1", "1x,2x", "--dry-run", "--json", *QUICK)
+    document = json.loads(out)
+    assert code == 0
+    assert document["schema"] == "diffstyler.sweep/1"
+    assert document["plan"]["cells"] == 4
+    assert document["plan"]["free_diffusions"] == 2
+    assert document["plan"]["evaluations"]["photo"] == 2 * 2 + 2 * 2 * 2
+    assert (document["error"], list(tmp_path.iterdir())) == (None, [])
+    assert "4 pictures" in err
+
+
+def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
+    cli: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from diffstyler_cli.errors import NumericalError
+
+    whole = stylizer.objective
+
+    def objective(subject: Any, conditions: Any, config: StylizeConfig) -> Any:
+        if config.t1 == "2.0x":
+            raise NumericalError("The content loss is NaN.")
+        return whole(subject, conditions, config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stylizer, "objective", objective)
+        code, out, err = cli("sweep", "--t1", "1x,2x", "-o", "s", "--json", *QUICK)
+    assert code == 6
+    document = json.loads(out)
+    assert "1 of 2 cells failed: The content loss is NaN." in document["error"]["message"]
+    assert [cell["status"] for cell in document["cells"]] == ["done", "failed"]
+    assert "Cell 2 failed: The content loss is NaN." in err
+    assert shown(tmp_path / "s") == FILES
+    assert cli("sweep", "--t1", "1x,2x", "-o", "s", "-q", *QUICK)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--lambda", "0:1"], "Try --lambda 0:1:0.25."),
+        (["--lambda", "0:2:1"], "outside [0, 1]"),
+        (["a.png", "a prompt", "--prompt", "another"], "exclude each other"),
+        (["--batch", "0"], "--batch 0 is below 1"),
+        (["--w-content", "0,3", "--guidance-scale", "0"], "turns the losses off"),
+        (["--steps", "10,60", "--t1", "50"], "must not exceed"),
+        (["--lambda", "0:1:0.01", "--t1", "1x,1.1x,1.2x"], "--no-grid"),
+        (["--prompt", "xylophonic qwertz", "--prompt", "mosaic"], "know no word"),
+        (["--dry-run", "--force"], "--force has no effect"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    cli: Callable[..., Any], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    code, out, err = cli("sweep", *arguments)
+    assert (code, out, list(tmp_path.iterdir())) == (2, "", []), err
+    assert said in " ".join(err.split())
+
+
+def test_several_prompts_and_further_axes_make_several_grids(cli: Callable[..., Any], tmp_path: Path) -> None:
+    axes = ("--lambda", "0,1", "--seed", "1:2", "--prompt", "oil painting", "--prompt", "woodcut:4")
+    code, _, err = cli("sweep", str(SAMPLE), *axes, "-o", "s", "-q", *QUICK)
+    assert (code, err) == (0, "")
+    assert shown(tmp_path / "s") == ["cells", "grid-1.png", "grid-2.png", "index.html", "manifest.csv", "manifest.json"]
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
+    command = shlex.split(manifest["cells"][-1]["command"])
+    assert command[:4] == ["diffstyler", "stylize", str(SAMPLE), "woodcut:4"]
+    assert command[command.index("--seed") + 1] == "2"
+
+
+def test_kill_9_at_any_moment_then_the_same_command_finishes_the_rest(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "src"
+    code = "from diffstyler_cli.cli.app import main; main()"
+    arguments = ["sweep", "--lambda", "0,0.5,1", "--t1", "1x,2x", "--batch", "1", "-o", "s", "--no-grid", *QUICK]
+    environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=tmp_path, env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+    cells = tmp_path / "s" / "cells"
+    end = time.monotonic() + 300
+    while not (cells.is_dir() and len(list(cells.glob("*.png"))) >= 2):
+        assert time.monotonic() < end
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.communicate()
+    before = {path.name: path.stat().st_mtime_ns for path in cells.glob("*.png")}
+    assert 2 <= len(before) < 6
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, env=environment, capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"{len(before)} of 6 cells are there already." in done.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in cells.iterdir()}
+    assert len(after) == 6
+    assert {name: after[name] for name in before} == before
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    assert len({cell["settings"]["seed"] for cell in manifest["cells"]}) == 1, "the drawn seed is kept"
+
+
+# --- what is offered at the end --------------------------------------------------------------------------------------
+def test_finer_values_lie_around_the_cell_and_inside_the_range() -> None:
+    config = StylizeConfig(lam=1.0, t1="1.2x", steps=50, seed=3)
+    ranges = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.4x"), "solver": ("iplms", "ddim"), "seed": (3, 4)}
+    assert around(ranges, config) == {
+        "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.15x", "1.2x", "1.25x", "1.3x"), "solver": ("iplms",), "seed": (3,),
+    }  # fmt: skip
+    assert around({}, StylizeConfig())["lam"] == (0.6, 0.7, 0.8, 0.9, 1.0)
+    assert around({"steps": (40, 50)}, StylizeConfig())["steps"] == (45, 48, 50, 52, 55)
+    assert around({"t1": ("50", "70")}, StylizeConfig(t1="50"))["t1"] == ("50", "55", "60")
+
+
+def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
+    base = Request("photo.jpg", ("oil painting",), output="first")
+    request = SweepRequest(base, {"lam": (0.0, 0.5, 1.0), "w_content": (9.0,), "size": (128,)})
+    config = StylizeConfig(lam=0.5, w_content=9.0, size=128, seed=5)
+    line = shlex.split(closer(request, config, ("oil painting",), Path("second")).command_line())
+    assert line[:4] == ["diffstyler", "sweep", "photo.jpg", "oil painting"]
+    assert parse_values("lam", line[line.index("--lambda") + 1]) == (0.25, 0.375, 0.5, 0.625, 0.75)
+    assert [line[line.index(flag) + 1] for flag in ("--w-content", "--size", "--seed", "-o")] == [
+        "9",
+        "128",
+        "5",
+        "second",
+    ]
+
+
+def test_around_a_stylised_picture() -> None:
+    request = Request("photo.jpg", ("mosaic",), settings={"lam": 0.4, "seed": 9, "steps": 20}, output="out.png")
+    found = around_picture(request, StylizeConfig(lam=0.4, seed=9, steps=20), Path("photo-sweep"))
+    assert found.ranges["lam"] == (0.2, 0.3, 0.4, 0.5, 0.6)
+    assert len(found.ranges["t1"]) == 5
+    assert found.settings() == {"seed": 9, "steps": 20}
+    assert found.base.output == "photo-sweep"

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.errors import UsageError
+from diffstyler_cli.sweep.plan import Evaluations, Plan, digest
+
+LAMBDAS = (0.0, 0.5, 1.0)
+CONFIG = StylizeConfig(seed=1, steps=10)
+
+
+def test_columns_rows_and_further_grids() -> None:
+    plan = Plan(CONFIG, {"lam": LAMBDAS, "t1": ("1x", "2x"), "prompt": ("a", "b")}, ())
+    assert (plan.shape, len(plan.grids), len(plan.cells)) == ((3, 2), 2, 12)
+    assert [(c.row, c.column) for c in plan.grids[1]] == [(r, c) for r in range(2) for c in range(3)]
+    assert {c.prompts for c in plan.grids[1]} == {("b",)}
+    assert plan.cells[4].config == dataclasses.replace(CONFIG, lam=0.5, t1="2x")
+    assert [list(values.values()) for values in map(plan.grid_values, (0, 1))] == [["a"], ["b"]]
+
+
+def test_file_names_say_the_settings_and_cannot_leave_the_folder() -> None:
+    plan = Plan(CONFIG, {"lam": LAMBDAS, "prompt": ("../../etc/passwd", "x" * 500)}, ())
+    assert plan.cells[1].file == "cells/2-lambda-0.5-prompt-etc-passwd.png"
+    assert all(cell.file.count("/") == 1 and len(cell.file) < 200 for cell in plan.cells)
+    assert len({cell.file for cell in plan.cells}) == 6
+
+
+def test_lambda_is_the_batch_and_free_diffusion_is_shared_by_all_that_may() -> None:
+    ranges = {"lam": LAMBDAS, "t1": ("1x", "2x"), "prompt": ("a", "b"), "seed": (1, 2)}
+    plan = Plan(CONFIG, ranges, ())
+    assert len(plan.groups) == 2
+    assert all(len(batch) == 3 for group in plan.groups for batch in group.batches)
+    assert sorted(c.index for g in plan.groups for b in g.batches for c in b) == list(range(24))
+
+
+def test_network_passes_are_counted_by_hand() -> None:
+    plan = Plan(CONFIG, {"lam": LAMBDAS}, ("oil painting",))
+    # 10 steps: λ = 0 calls no photo network, the others twice a step (no condition, prompt); art guides all of them
+    assert [plan.cell_evaluations(c) for c in plan.cells] == [
+        Evaluations(0, 10, 0, 10), Evaluations(20, 10, 0, 10), Evaluations(20, 10, 0, 10),
+    ]  # fmt: skip
+    assert plan.evaluations() == Evaluations(10 + 40, 30, 0, 30)
+    assert plan.separate_evaluations() == Evaluations(30 + 40, 30, 0, 30)
+    unguided = Plan(dataclasses.replace(CONFIG, guidance_scale=0.0), {"lam": LAMBDAS}, ("oil painting:1",))
+    assert unguided.cell_evaluations(unguided.cells[2]) == Evaluations(10, 0, 0, 0)
+    both = Plan(dataclasses.replace(CONFIG, guide="both", noise_iters=3), {}, ("a",))
+    assert both.cell_evaluations(both.cells[0]) == Evaluations(26, 13, 26, 13)
+
+
+def test_values_that_do_not_go_together_are_refused_before_anything_runs() -> None:
+    with pytest.raises(UsageError, match="must not exceed"):
+        Plan(CONFIG, {"steps": (20, 60), "t1": ("50",)}, ("a",))
+    with pytest.raises(UsageError, match="more than"):
+        Plan(CONFIG, {"seed": tuple(range(200)), "lam": tuple(n / 100 for n in range(101))}, ("a",))
+
+
+def test_a_plan_is_its_description() -> None:
+    ranges = {"lam": LAMBDAS, "t1": ("1x",)}
+    one, same = (Plan(CONFIG, ranges, ("a",)).description() for _ in range(2))
+    other = Plan(CONFIG, {"lam": LAMBDAS, "t1": ("2x",)}, ("a",)).description()
+    assert digest(one) == digest(same) == digest(json.loads(json.dumps(one))) != digest(other)

@@ -1,0 +1,91 @@
+"""A sweep as a person at a terminal sees it, with the real models: the bars, and the menu at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pexpect  # type: ignore[import-untyped]
+import pyte
+
+from diffstyler_cli.cli.sweep_request import SAMPLE
+from diffstyler_cli.images.metadata import read_recipe
+
+ENTER, DOWN, CTRL_U = "\r", "\x1b[B", "\x15"
+SECONDS = 300
+
+
+class Screen:
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.screen = pyte.Screen(110, 50)
+        self.stream = pyte.ByteStream(self.screen)
+        source = Path(__file__).parents[2] / "src"
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(source), "LANG": "C.UTF-8",
+            "TERM": "xterm-256color", "COLORTERM": "truecolor", "OMP_NUM_THREADS": "1", "PROMPT_TOOLKIT_NO_CPR": "1",
+        }  # fmt: skip
+        code = "from diffstyler_cli.cli.app import main; main()"
+        self.child = pexpect.spawn(
+            sys.executable, ["-c", code, *arguments], cwd=str(folder), env=environment, dimensions=(50, 110),
+            timeout=SECONDS,
+        )  # fmt: skip
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def see(self, text: str) -> str:
+        while text not in self.text():
+            try:
+                self.stream.feed(self.child.read_nonblocking(65536, timeout=SECONDS))
+            except pexpect.EOF:
+                raise AssertionError(self.text()) from None
+        return self.text()
+
+    def press(self, keys: str) -> None:
+        self.child.send(keys)
+
+
+def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path) -> None:
+    quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
+    window = Screen(tmp_path, "sweep", "--lambda", "0,1", "--preview", "-o", "s", *quick)
+    menu = window.see("What next?")
+    assert "2/2 cells" in menu
+    assert "▀▀▀" in menu, "finished cells are shown"
+    assert "keep a cell under a name" in menu
+    assert "render a cell larger  (diffstyler stylize ... --size 128)" in menu
+    assert "sweep finer around a cell  (diffstyler sweep ... --lambda" in menu
+    window.press(ENTER)
+    assert "1: λ 0  (CLIP" in window.see("Which cell?")
+    window.press(DOWN + ENTER)
+    window.see("Keep it as")
+    window.press(CTRL_U + "mine" + ENTER)
+    window.see("\nmine.png")
+    recipe = read_recipe(tmp_path / "mine.png")
+    assert recipe is not None
+    assert recipe["settings"]["lam"] == 1.0
+    window.press(DOWN * 2 + ENTER)
+    window.see("Which cell?")
+    window.press(ENTER)
+    window.see("s-2/index.html")
+    assert len(list((tmp_path / "s-2" / "cells").iterdir())) == 3  # 0, 0.25 and 0.5
+    window.press(DOWN * 3 + ENTER)
+    window.child.expect(pexpect.EOF)
+    window.child.close()
+    assert window.child.exitstatus == 0
+
+
+def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
+    shutil.copy(SAMPLE, tmp_path / "photo.jpg")
+    quick = ["--size", "64", "--steps", "1", "--cutouts", "1", "--models", "lite", "--seed", "4"]
+    window = Screen(tmp_path, "stylize", "photo.jpg", "mosaic", "-o", "out.png", "--interactive", *quick)
+    assert "sweep around this  (diffstyler sweep ..." in window.see("done")
+    window.press(DOWN * 4 + ENTER)
+    window.see("sweep finer around a cell")
+    manifest = json.loads((tmp_path / "photo-sweep" / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    assert {cell["settings"]["seed"] for cell in manifest["cells"]} == {4}
+    assert [axis["name"] for axis in manifest["axes"]] == ["lam", "t1"]
+    window.child.close(force=True)
