@@ -39,3 +39,13 @@ class OutputError(DiffStylerError):
 
 class NumericalError(DiffStylerError):
     """A network or loss returned NaN or infinity (exit code 1)."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: Python's, torch's own error class, or the CPU and MPS allocators' plain RuntimeError."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
+    )

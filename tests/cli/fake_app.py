@@ -6,6 +6,7 @@ odd seeds, "oom" always, "crash" by an error that nobody foresaw, "unknown" give
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -54,7 +55,7 @@ class Stylizer:
     notices: list[str] = field(default_factory=list)
 
     @classmethod
-    def load(cls, models: str = "auto", *, device: str = "auto", dtype: str = "auto", weights: Any = None) -> Stylizer:
+    def load(cls, models: str = "auto", *, art_model: str | None = None, **machine: Any) -> Stylizer:
         if "FAKE_LOG" in os.environ:
             with open(os.environ["FAKE_LOG"], "a") as log:
                 log.write("loaded\n")
@@ -71,7 +72,7 @@ class Stylizer:
         from diffstyler_cli.errors import NumericalError
 
         words = " ".join(p.text for p in prompts)
-        picture = image.convert("RGB").resize((32, 24))
+        picture = image.rgb.resize((32, 24))
         history = []
         for phase, steps in (("free", config.t1_steps()), ("sample", config.steps)):
             for step in range(1, steps + 1):
@@ -89,8 +90,37 @@ class Stylizer:
                 shade = Image.new("RGB", picture.size, (200, 40, 40))
                 pred = Image.blend(shade, picture, step / steps)
                 yield Event(phase, step, steps, pred if losses else None, losses, STEP_SECONDS, picture.size)
-        recipe = {"seed": config.seed, "prompts": words, "timings": {"free": 0.5, "sample": 1.5}}
-        return StylizeResult(picture, history, recipe, config.seed)
+        return StylizeResult(picture, history, self._recipe(image, prompts, config, style_images, history), config.seed)
+
+    def _recipe(self, image: Any, prompts: Any, config: Any, style_images: Any, history: Any) -> dict[str, Any]:
+        def weighted(part: Any) -> float:
+            return config.prompt_weight if part.weight is None else part.weight
+
+        places = {"models": self.name, "device": "cpu", "dtype": "fp32"}
+        return {
+            "schema": "diffstyler/1",
+            "version": "0.1.0",
+            "input": {"name": image.name, "size": list(image.original_size), "pixels_sha256": image.fingerprint},
+            "size": [32, 24],
+            "prompts": [{"text": p.text, "weight": weighted(p)} for p in prompts],
+            "style_images": [
+                {"name": s.path.name, "weight": weighted(s), "pixels_sha256": s.image.fingerprint} for s in style_images
+            ],
+            "settings": dataclasses.asdict(config) | places,
+            "t1_steps": config.t1_steps(),
+            "dtype": "float32",
+            "models": {
+                role: {"name": f"lite-{role}", "parameters": 1000, "sha256": "0" * 64, "source": "built in"}
+                for role in ("photo", "art", "encoder", "features", "aesthetic")
+            },
+            "libraries": {"torch": "2.0", "open_clip_torch": "3.0"},
+            "losses": {
+                name: {"start": dataclasses.asdict(history[0][name]), "final": dataclasses.asdict(term)}
+                for name, term in history[-1].items()
+            },
+            "timings": {"prepare": 0.1, "free": round(time.monotonic() % 1, 3), "sample": 1.5, "total": 2.0},
+            "steps": [{name: term.value for name, term in terms.items()} for terms in history],
+        }
 
 
 def install() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from cli_harness import QUICK
 
+from diffstyler_cli.cli.app import COMMANDS
+
 ENTER, DOWN, TAB, CTRL_C, CTRL_D = "\r", "\x1b[B", "\t", "\x03", "\x04"
 WIDTHS = pytest.mark.parametrize("columns", [40, 100])
 
@@ -57,7 +59,7 @@ def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any
     assert "stronger  (--t1 1.1x --prompt-weight 4.5)" in menu
     assert "more content  (--t1 1.4x --w-content 6)" in menu
     assert "keep as ...  (-o NAME)" in menu
-    window.press(DOWN * 5 + ENTER)
+    window.press(DOWN * 6 + ENTER)
     assert window.end() == 0
     assert (photo.parent / "a.png").exists()
 
@@ -65,12 +67,12 @@ def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any
 def test_keep_as_and_another_run_beside_an_output_that_was_named(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive")
     window.see("done")
-    window.press(DOWN * 4 + ENTER)
+    window.press(DOWN * 5 + ENTER)
     window.see("Keep it as")
     window.press("\x15photo.png" + ENTER)
     window.see("exists")
     window.see("done")
-    window.press(DOWN * 4 + ENTER)
+    window.press(DOWN * 5 + ENTER)
     window.see("Keep it as  (Tab completes) a-2.png")
     window.press("\x15kept.jpg" + ENTER)
     window.see("\nkept.jpg")
@@ -130,14 +132,14 @@ def test_where_nothing_may_be_asked_what_is_missing_is_exit_2(
 def test_leaving_the_first_menu_is_no_error(terminal: Any, photo: Path) -> None:
     window = terminal()
     window.see("Leave")
-    window.press(DOWN * 2 + ENTER)
+    window.press(DOWN * (len(COMMANDS) + 1) + ENTER)
     assert window.end() == 0
 
 
 def test_the_first_menu_shows_help(terminal: Any, photo: Path) -> None:
     window = terminal(rows=150)
     window.see("Leave")
-    window.press(DOWN + ENTER)
+    window.press(DOWN * len(COMMANDS) + ENTER)
     assert window.end() == 0
     assert "--lambda" in window.text()
 

@@ -109,3 +109,24 @@ def test_checked_names_the_network(bad):
 
 def test_checked_returns_the_dtype_of_x():
     assert checked(lambda x, t: x.bfloat16(), "photo network")(torch.zeros(2), torch.tensor(0.5)).dtype == torch.float32
+
+
+def test_each_sample_of_a_batch_may_have_its_own_lambda():
+    lam = torch.tensor([0.0, 0.3, 1.0])
+    x, t = torch.randn(3, 3, 4, 4), torch.full((3,), 0.5)
+    seen = []
+
+    def photo(x, t):
+        seen.append(x.shape[0])
+        return 2 * x + t[:, None, None, None]
+
+    def art(x, t):
+        return -x
+
+    together = mix(photo, art, lam)(x, t)
+    assert seen == [2], "the photo network sees only the samples in which it has a share"
+    for i, share in enumerate(lam.tolist()):
+        assert torch.allclose(together[i : i + 1], mix(photo, art, share)(x[i : i + 1], t[i : i + 1]), atol=1e-6)
+    seen.clear()
+    assert torch.equal(mix(photo, art, torch.zeros(3))(x, t), -x)
+    assert seen == []

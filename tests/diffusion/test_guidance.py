@@ -176,3 +176,12 @@ def test_nan_in_the_gradient_is_named(toy, other_toy, x, t):
 def test_an_unknown_guide_is_a_usage_error(toy, other_toy):
     with pytest.raises(UsageError, match="photo"):
         guided(toy, other_toy, 0.5, OBJECTIVE, guide="photo", scale=1.0)
+
+
+@pytest.mark.parametrize("guide", ["art", "both", "none"])
+def test_a_batch_of_lambdas_is_each_lambda_by_itself(toy, other_toy, x, t, guide):
+    lams = torch.linspace(0, 1, x.shape[0])
+    together = guided(toy, other_toy, lams, OBJECTIVE, guide=guide, scale=0.5)(x, t)
+    for i, lam in enumerate(lams.tolist()):
+        alone = guided(toy, other_toy, lam, OBJECTIVE, guide=guide, scale=0.5)(x[i : i + 1], t[i : i + 1])
+        assert torch.allclose(together[i : i + 1], alone, atol=1e-5)

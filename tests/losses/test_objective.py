@@ -138,3 +138,14 @@ def test_nan_names_the_term(loss, pred):
     with pytest.raises(NumericalError, match="The content loss") as caught:
         objective(pred)
     assert "--w-content" in caught.value.advice
+
+
+def test_reports_each_sample_of_a_batch_by_itself():
+    objective = Objective({"tv": (total_variation, 2.0)})
+    batch = torch.randn(3, 3, 8, 8)
+    report = objective(batch)
+    alone = [objective(sample).terms["tv"] for sample in batch.split(1)]
+    for sample, one in zip(report.samples, alone, strict=True):
+        assert sample["tv"].value == pytest.approx(one.value, rel=1e-5)
+        assert sample["tv"].grad_norm == pytest.approx(one.grad_norm, rel=1e-5)
+    assert report.terms["tv"].value == pytest.approx(sum(one.value for one in alone), rel=1e-5)

@@ -17,11 +17,12 @@ import typer
 
 from .. import __version__
 from ..errors import UsageError
-from .console import Console, prepare_streams
+from .console import LOG, Console, prepare_streams
 from .errors import EXIT_CODES, Failure, Terminated, explain
+from .log import close_log
 from .options import markup
 
-COMMANDS = ("stylize",)
+COMMANDS = ("stylize", "sweep", "inspect", "download")
 """Modules of this package with a function `command` and a line `SUMMARY`: a new command is a file and its name here."""
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
@@ -36,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; no exception gets out."""
     prepare_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    state = SimpleNamespace(console=Console())
+    state = SimpleNamespace(console=Console(), arguments=list(arguments))
     try:
         return int(build()(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
     except KeyboardInterrupt:
@@ -51,6 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         return _report(error, state.console, arguments)
     finally:
         _drop_dead_streams()
+        close_log()
 
 
 def build() -> typer.Typer:
@@ -103,8 +105,10 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
             meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
             failure = Failure(2, failure.message, f"Did you mean: {shlex.join(['diffstyler', *meant])}")
     try:
+        trace = "".join(traceback.format_exception(error))
+        LOG.debug("%s", trace)
         if "--debug" in arguments:
-            console.traceback("".join(traceback.format_exception(error)))
+            console.traceback(trace)
         console.fail(failure)
     except BrokenPipeError:
         return 141

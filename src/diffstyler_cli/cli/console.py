@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import logging
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,16 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Failure
+from .shell import unsafe
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
 
+LOG = logging.getLogger("diffstyler_cli")
+"""Everything that is shown goes there too; --log-file writes it down."""
+LOG.addHandler(logging.NullHandler())  # else logging would print errors by itself
+
 _ASCII = {
     "λ": "lambda", "ρ": "rho", "γ": "gamma", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->",
     "«": '"', "»": '"', "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*", "·": "-", "²": "^2",
 }  # fmt: skip
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -49,10 +53,7 @@ def prepare_streams() -> None:
 def shown(text: object) -> str:
     r"""`text` on one line; control characters, lone surrogates and direction overrides are escaped (ESC -> \x1b)."""
     return "".join(
-        c.encode("unicode_escape", "backslashreplace").decode("ascii")
-        if c in _BIDI or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-        else c
-        for c in str(text)
+        c.encode("unicode_escape", "backslashreplace").decode("ascii") if unsafe(c) else c for c in str(text)
     )
 
 
@@ -78,13 +79,17 @@ class Console:
     @cached_property
     def rich(self) -> RichConsole:
         """The rich console on stderr."""
-        from rich.console import Console as RichConsole
+        return _rich(stderr=True)
 
-        class Stderr(RichConsole):
-            def on_broken_pipe(self) -> None:
-                raise  # rich would exit with 1; a closed pipe has its own code
+    @cached_property
+    def paper(self) -> RichConsole:
+        """The rich console on stdout, for reports."""
+        return _rich(stderr=False)
 
-        return Stderr(stderr=True, highlight=False, markup=False, emoji=False)
+    @property
+    def paper_unicode(self) -> bool:
+        """Whether stdout can show characters beyond ASCII."""
+        return self.paper.encoding.lower().startswith("utf")
 
     @property
     def live(self) -> bool:
@@ -117,6 +122,7 @@ class Console:
     # --- for a person: stderr ----------------------------------------------------------------------------------------
     def say(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
         """One line for a person; none with --quiet. A `verbatim` one, made to be copied, is not wrapped at words."""
+        LOG.info("%s", shown(text))
         if not self.quiet:
             self._line((text, style), verbatim=verbatim)
 
@@ -136,6 +142,7 @@ class Console:
 
     def fail(self, failure: Failure) -> None:
         """The two lines of an error; always shown. An interruption was wanted, so it is not called an error."""
+        LOG.error("exit code %d: %s %s", failure.code, shown(failure.message), shown(failure.advice))
         label = "" if failure.code in (130, 143) else "error: "
         self._line((label, "bold red"), (failure.message, ""))
         if failure.advice:
@@ -155,12 +162,18 @@ class Console:
     # --- results: stdout ---------------------------------------------------------------------------------------------
     def written(self, path: Path) -> None:
         """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json."""
+        LOG.info("written: %s", shown(path))
         if not self.json:
             self._result(shown(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
 
     def document(self, document: dict[str, Any]) -> None:
         """The one JSON document. ASCII only, so that no locale can spoil it; NaN and infinity must not be in it."""
         self._result(json.dumps(document, indent=2, allow_nan=False).encode("ascii"))
+
+    def report(self, renderable: RenderableType) -> None:
+        """A report that was asked for (tables); none with --quiet or --json. Plain text is not wrapped at words."""
+        if not self.quiet and not self.json:
+            self.paper.print(renderable, soft_wrap=isinstance(renderable, str))
 
     def text(self, text: str) -> None:
         """A line of text that is a result in itself, such as the version."""
@@ -177,6 +190,16 @@ class Console:
         if sys.stdout is not None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
+
+
+def _rich(*, stderr: bool) -> RichConsole:
+    from rich.console import Console as RichConsole
+
+    class Plain(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would exit with 1; a closed pipe has its own code
+
+    return Plain(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def _encoding() -> tuple[str, str]:

@@ -6,9 +6,11 @@ Importing this module costs nothing: torch's out-of-memory error is recognised w
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from ..errors import DiffStylerError, InputImageError, OutOfMemoryError, UsageError, WeightsError
+from ..errors import DiffStylerError, InputImageError, OutOfMemoryError, UsageError, WeightsError, out_of_memory
 
 EXIT_CODES: dict[int, str] = {
     0: "done",
@@ -43,17 +45,6 @@ class SomeFailed(DiffStylerError):
     """Some of several pictures failed; the others are written (exit code 6)."""
 
 
-CODES: tuple[tuple[type[DiffStylerError], int], ...] = (
-    (UsageError, 2),
-    (InputImageError, 3),
-    (WeightsError, 4),
-    (OutOfMemoryError, 5),
-    (SomeFailed, 6),
-    (DiffStylerError, 1),
-)
-"""The first row whose type matches decides."""
-
-
 @dataclass(frozen=True)
 class Failure:
     """What is shown of an error: its exit code, one line of what and why, one of what to do next ("" for none)."""
@@ -63,53 +54,108 @@ class Failure:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of errors.
+
+    Args:
+        what: what has happened, for the documentation.
+        matches: whether an exception is of this kind.
+        code: the exit code; 0 stands for the exception's own.
+        message: what and why, from the exception.
+        advice: what to do next, where the exception itself has none.
+    """
+
+    what: str
+    matches: Callable[[BaseException], bool]
+    code: int
+    message: Callable[[Any], str] = str
+    advice: str = ""
+
+
+def _is(*kinds: type[BaseException]) -> Callable[[BaseException], bool]:
+    return lambda error: isinstance(error, kinds)
+
+
+def _system(*numbers: int) -> Callable[[BaseException], bool]:
+    return lambda error: isinstance(error, OSError) and error.errno in numbers
+
+
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
+
+
+def _unforeseen(error: BaseException) -> str:
+    return f"Unexpected error: {type(error).__name__}" + (f": {error}" if str(error) else "")
+
+
+TABLE = (
+    Row("Ctrl-C or SIGTERM", _is(Interrupted), 0),
+    Row("wrong usage: `UsageError`", _is(UsageError), 2),
+    Row(
+        "wrong usage: the option parser's errors",
+        lambda error: getattr(error, "exit_code", None) == 2 and hasattr(error, "format_message"),
+        2,
+        lambda error: _usage(error)[0],
+        "See {command} --help.",
+    ),
+    Row("an input image: `InputImageError`", _is(InputImageError), 3),
+    Row("weights or the network: `WeightsError`", _is(WeightsError), 4),
+    Row("out of memory, as we say it: `OutOfMemoryError`", _is(OutOfMemoryError), 5, advice=MEMORY_ADVICE),
+    Row("out of memory, as Python and torch say it", out_of_memory, 5, lambda error: "Out of memory.", MEMORY_ADVICE),
+    Row("several pictures: `SomeFailed`", _is(SomeFailed), 6),
+    Row("a result, NaN: `OutputError`, `NumericalError`, all of ours", _is(DiffStylerError), 1),
+    Row(
+        "the disk or quota is full",
+        _system(errno.ENOSPC, errno.EDQUOT),
+        1,
+        lambda error: f"The disk is full{_where(error)}.",
+        "Free some space, or give -o a folder on another disk.",
+    ),
+    Row(
+        "a file or folder may not be used",
+        _system(errno.EACCES, errno.EPERM, errno.EROFS),
+        1,
+        lambda error: f"{error.strerror or error}{_where(error)}.",
+        "Give -o a folder that you may write to.",
+    ),
+    Row(
+        "any other error of the system: `OSError`",
+        _is(OSError),
+        1,
+        lambda error: f"{error.strerror or error}{_where(error)}.",
+        "Run it again with --debug for the traceback.",
+    ),
+    Row(
+        "anything else: a bug",
+        _is(BaseException),
+        1,
+        _unforeseen,
+        "Run it again with --log-file FILE and report it, with the file.",
+    ),
+)
+"""From exceptions to message, advice and exit code: the first row that matches decides. docs/cli.md shows it."""
+
+
 def explain(error: BaseException, command: str = "diffstyler") -> Failure:
     """The exit code and the two lines for any exception, foreign ones (torch, the parser, the system) included.
 
     `command` is the one whose --help a usage error points at.
     """
-    if isinstance(error, Interrupted):
-        return Failure(error.code, error.message, error.advice)
-    if isinstance(error, DiffStylerError):
-        code = next(code for kind, code in CODES if isinstance(error, kind))
-        advice = error.advice or (MEMORY_ADVICE if code == 5 else "")
-        return Failure(code, error.message, advice)
-    if out_of_memory(error):
-        return Failure(5, "Out of memory.", MEMORY_ADVICE)
-    if isinstance(error, OSError):
-        return _system(error)
-    if getattr(error, "exit_code", None) == 2 and hasattr(error, "format_message"):
-        return _usage(error, command)
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Failure(1, f"Unexpected error: {what}", "Run it again with --debug for the traceback, and please report it.")
+    row = next(row for row in TABLE if row.matches(error))
+    advice = getattr(error, "advice", "") or " ".join([_guess(error), row.advice.format(command=command)]).strip()
+    return Failure(row.code or error.code, row.message(error), advice)  # type: ignore[attr-defined]
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: Python's, torch's own error class, or the CPU and MPS allocators' plain RuntimeError."""
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
-    )
-
-
-def _system(error: OSError) -> Failure:
-    where = f": {error.filename}" if error.filename else ""
-    reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure(1, f"The disk is full{where}.", "Free some space, or give -o a folder on another disk.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Failure(1, f"{reason}{where}.", "Give -o a folder that you may write to.")
-    return Failure(1, f"{reason}{where}.", "Run it again with --debug for the traceback.")
-
-
-def _usage(error: BaseException, command: str) -> Failure:
-    """A usage error of the option parser, read by attribute: some Typers carry a copy of click, others use click."""
-    help_line = f"See {command} --help."
+def _usage(error: BaseException) -> tuple[str, str]:
+    """Message and guess of the parser, read by attribute: some Typers carry a copy of click, others use click."""
     if type(error).__name__ == "NoSuchOption":
         close = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
-        message = f"There is no option {getattr(error, 'option_name', '')}."
-        return Failure(2, message, f"Did you mean {close}? {help_line}" if close else help_line)
+        guess = f"Did you mean {close}?" if close else ""
+        return f"There is no option {getattr(error, 'option_name', '')}.", guess
     message = " ".join(error.format_message().split()).partition(" Did you mean ")[0]  # type: ignore[attr-defined]
-    return Failure(2, message.rstrip(".") + ".", help_line)
+    return message.rstrip(".") + ".", ""
+
+
+def _guess(error: BaseException) -> str:
+    return _usage(error)[1] if type(error).__name__ == "NoSuchOption" else ""

@@ -53,12 +53,12 @@ def ask_photo(console: Console) -> str:
 
     def validate(text: str) -> bool | str:
         try:
-            _check_photo(_unquoted(text))
+            _check_photo(unquoted(text))
         except DiffStylerError as error:
             return shown(error.message)
         return True
 
-    return _unquoted(_ask(_path_question(console, "Which photo?", validate=validate)))
+    return unquoted(ask(path_question(console, "Which photo?", validate=validate)))
 
 
 def ask_styles(console: Console) -> tuple[str, ...]:
@@ -67,9 +67,9 @@ def ask_styles(console: Console) -> tuple[str, ...]:
     while True:
         more = [name for name in FEATURED if name not in chosen]
         if chosen:
-            answer = _pick(console, "Blend in another style?", [NO_MORE, TYPE_IT, *more])
+            answer = pick(console, "Blend in another style?", [NO_MORE, TYPE_IT, *more])
         else:
-            answer = _pick(console, "Which style?", [*more, TYPE_IT])
+            answer = pick(console, "Which style?", [*more, TYPE_IT])
         if answer == NO_MORE:
             return tuple(chosen)
         chosen.append(_ask_prompt(console) if answer == TYPE_IT else answer)
@@ -89,7 +89,7 @@ def _ask_prompt(console: Console) -> str:
     question = questionary.text(
         "In your words:", instruction=f"({hint})", validate=validate, validate_while_typing=False, **_look(console)
     )
-    return str(_ask(question)).strip()
+    return str(ask(question)).strip()
 
 
 def _check_photo(path: str) -> None:
@@ -101,7 +101,7 @@ def _check_photo(path: str) -> None:
     read_image(Path(path))
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """The path in `text`, which a file manager may have dropped in with quotes, escaped spaces or a ~."""
     text = text.strip()
     if not os.path.exists(text):
@@ -157,10 +157,23 @@ def keep_as(session: Session, run: Run) -> None:
     picture = run.pictures[0]
     if len(run.pictures) > 1:
         by_name = {shown(str(p.path)): p for p in run.pictures}
-        picture = by_name[_pick(session.console, "Which one?", list(by_name))]
+        picture = by_name[pick(session.console, "Which one?", list(by_name))]
     default = _free(picture.path or Path("picture.png"))
-    path = Path(_unquoted(_ask(_path_question(session.console, "Keep it as", default=str(default)))))
+    path = Path(unquoted(ask(path_question(session.console, "Keep it as", default=str(default)))))
     session.keep_as(picture, path if path.suffix else path.with_suffix(".png"))
+
+
+def sweep_around(session: Session, run: Run) -> None:
+    """Sets the picture among its neighbours in λ and T1, and offers what can be done with those."""
+    from .sweep_menu import around_picture, free_folder, what_next
+    from .sweep_session import SweepSession
+
+    request = around_picture(run.request, run.config, free_folder(run.request.image))
+    session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
+    sweeping = SweepSession.after(session)
+    swept = sweeping.run_sweep(request)
+    if swept is not None:
+        what_next(sweeping, swept)
 
 
 MENU: tuple[Next, ...] = (
@@ -168,6 +181,7 @@ MENU: tuple[Next, ...] = (
     Next("stronger", change=stronger),
     Next("weaker", change=weaker),
     Next("more content", change=more_content),
+    Next("sweep around this", act=sweep_around, names="diffstyler sweep ... --lambda A:B:C --t1 A:B:C"),
     Next("keep as ...", act=keep_as, names="-o NAME"),
 )
 """What the menu offers, before "done". One more choice is one more row."""
@@ -180,7 +194,7 @@ def what_next(session: Session, run: Run) -> None:
         rows = {_label(row, run.request, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
         # a change that changes nothing, such as "stronger" at the limit, is not offered
         rows = {label: pair for label, pair in rows.items() if pair[0].act or pair[1] != run.request}
-        answer = _pick(session.console, "What next?", [*rows, "done"])
+        answer = pick(session.console, "What next?", [*rows, "done"])
         if answer == "done":
             return
         row, request = rows[answer]
@@ -252,21 +266,29 @@ def pick_command(console: Console, commands: Sequence[tuple[str, str]]) -> list[
     rows = {f"{summary.rstrip('.')}  (diffstyler {name})": [name] for name, summary in commands}
     rows["See all options  (diffstyler stylize --help)"] = ["stylize", "--help"]
     rows["Leave"] = []
-    return rows[_pick(console, "What would you like to do?", list(rows))]
+    return rows[pick(console, "What would you like to do?", list(rows))]
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
-def _pick(console: Console, question: str, rows: list[str]) -> str:
+def confirm(console: Console, question: str) -> bool:
+    """Whether the person agrees; Enter alone does."""
+    import questionary
+
+    return bool(ask(questionary.confirm(question, **_look(console))))
+
+
+def pick(console: Console, question: str, rows: list[str]) -> str:
+    """One of the rows."""
     import questionary
 
     room = max(20, console.rich.width - 4)
     choices = [questionary.Choice(textwrap.fill(row, room, subsequent_indent="     "), value=row) for row in rows]
     pointer = "»" if console.unicode else ">"
     hint = "(arrow keys, Enter)"
-    return str(_ask(questionary.select(question, choices, pointer=pointer, instruction=hint, **_look(console))))
+    return str(ask(questionary.select(question, choices, pointer=pointer, instruction=hint, **_look(console))))
 
 
-def _path_question(console: Console, question: str, **options: Any) -> Question:
+def path_question(console: Console, question: str, **options: Any) -> Question:
     """A path, completed by Tab as in a shell. (`questionary.path` swallows the Enter that follows a completion.)"""
     import questionary
     from questionary.prompts.path import GreatUXPathCompleter
@@ -300,7 +322,7 @@ def _look(console: Console) -> dict[str, Any]:
     return {"output": create_output(stdout=sys.stderr), "style": questionary.Style(style)}
 
 
-def _ask(question: Question) -> Any:
+def ask(question: Question) -> Any:
     """The answer. Ctrl-C and Ctrl-D both leave, as `KeyboardInterrupt`."""
     try:
         return question.unsafe_ask()

@@ -19,11 +19,15 @@ LONGEST_CHOICES = 24
 """Choices longer than this stand in an option's sentence: in their own column they would leave it no room."""
 
 
-def takes_settings(command: Callable[..., int]) -> Callable[..., int]:
+def takes_settings(
+    command: Callable[..., int], read: Callable[[str, str | bool], Any] | None = None
+) -> Callable[..., int]:
     """Gives a command one option a setting, where its parameter `settings` stands in its signature.
 
-    The command receives as `settings` those that were given, as name -> value. It must be callable by keywords alone.
+    The command receives as `settings` those that were given, as name -> value, read from their text by `read`
+    (`parse` if not given). It must be callable by keywords alone.
     """
+    convert = read or parse
     signature = inspect.signature(command, eval_str=True)
     generated = [_parameter(name, option) for name, option in options().items()]
     parameters: list[inspect.Parameter] = []
@@ -33,7 +37,7 @@ def takes_settings(command: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(command)
     def with_settings(**arguments: Any) -> int:
         given = {p.name: arguments.pop(p.name) for p in generated}
-        settings = {name: parse(name, value) for name, value in given.items() if value is not None}
+        settings = {name: convert(name, value) for name, value in given.items() if value is not None}
         return command(**arguments, settings=settings)
 
     with_settings.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -74,8 +78,14 @@ def arguments(settings: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(option.flag)
         elif value is not None and value is not False:
-            words += [option.flag, f"{value:.10g}" if isinstance(value, float) else str(value)]
+            words += [option.flag, exact(value) if isinstance(value, float) else str(value)]
     return words
+
+
+def exact(value: float) -> str:
+    """The shortest text that is read back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def default_of(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from .app import COMMANDS, build
-from .errors import EXIT_CODES
+from .errors import EXIT_CODES, TABLE
 
 PATH = Path("docs/cli.md")
 
@@ -25,6 +25,8 @@ diffstyler stylize photo.png "oil painting"                 # -> photo-oil-paint
 diffstyler stylize photo.png "ukiyo-e woodblock print:2" "misty morning" -o out.png
 cat photo.png | diffstyler stylize - "pencil sketch" -o - > sketch.png
 diffstyler stylize                                          # asks for the photo and the style
+diffstyler sweep photo.png "oil painting" --lambda 0:1:0.25 --t1 1.0x,1.2x,1.4x,1.6x
+diffstyler sweep --lambda 0:1:0.25                          # the built-in sample photo, "oil painting"
 diffstyler                                                  # offers what can be done
 ```
 
@@ -43,7 +45,8 @@ notices, questions, errors. `-q` silences all but errors.
 Where standard error is a terminal, bars and the table move; elsewhere, and with `TERM=dumb`, there is a plain line now
 and then. `NO_COLOR` is honoured, and so are terminals that cannot show Unicode.
 
-An error is one line that says what happened and why, and one that says what to do next. `--debug` adds the traceback.
+For `inspect` the report itself is the result, on standard output; `inspect -q` prints the paths of the files that have
+a recipe.
 
 ## Questions
 
@@ -54,8 +57,18 @@ offers what to do next; each row names the options that it stands for. A run who
 line ends when its pictures are written. Every run prints the command that makes the same picture again.
 """
 
+ERRORS = """\
+## Errors
+
+An error is one line that says what happened and why, and one that says what to do next. `--debug` adds the traceback;
+`--log-file FILE` writes down what a bug report needs: versions, the command, every message and step, the traceback. It
+holds paths and prompts, and no credentials.
+"""
+
 JSON = """\
 ## The JSON document
+
+This is the document of `stylize`; that of `inspect`, and the recipe inside, are in [metadata.md](metadata.md).
 
 With `--json` there is exactly one document, also after an error or an interruption, unless the command line itself
 could not be read. It is ASCII. Fields may be added; `schema` changes when one changes its meaning or goes.
@@ -77,6 +90,7 @@ could not be read. It is ASCII. Fields may be added; `schema` changes when one c
 | `results[].losses` | by term, `start` and `final` step: `value`, `weight`, `grad_norm` |
 | `results[].timings` | seconds by phase: `prepare`, `free`, `noise`, `sample`, `total` of these, `write` |
 | `results[].command` | the command that makes this picture |
+| `results[].recipe` | the recipe in the file ([metadata.md](metadata.md)); null with `--no-metadata` |
 | `failures` | of several pictures those that failed: `seed`, `code`, `message`, `advice` |
 | `error` | null, or `code` (the exit code), `message`, `advice` |
 """
@@ -89,8 +103,13 @@ def reference() -> str:
     for name in COMMANDS:
         parts.append(_command(f"diffstyler {name}", group.commands[name]))
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
-    parts += [STREAMS, f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n", JSON]
+    parts += [STREAMS, f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n", _errors(), JSON]
     return "\n".join(parts)
+
+
+def _errors() -> str:
+    rows = [f"| {row.what} | {row.code or '130, 143'} | {row.advice or 'said by the error itself'} |" for row in TABLE]
+    return "\n".join([ERRORS, "| what | exit code | what to do next |", "|---|---|---|", *rows, ""])
 
 
 def _command(name: str, command: Any) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ..config import StylizeConfig, WeightPaths, options
 from ..errors import UsageError, WeightsError
 from ..prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from .options import arguments
+from .shell import joined
 
 LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
 
@@ -50,12 +50,17 @@ class Request:
         """The same request with these settings changed."""
         return dataclasses.replace(self, settings={**self.settings, **settings})
 
-    def command_line(self) -> str:
-        """The shell-quoted command that asks for the same picture; how it is shown and watched is left out."""
-        words = [_operand(word) for word in (self.image, *self.prompts) if word is not None]
+    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
+        """The shell-quoted command that asks for the same picture; how it is shown and watched is left out.
+
+        `options` are further ones, of another `command`.
+        """
+        operands = [] if self.image is None else [_path(self.image)]
+        operands += self.prompts
+        words: list[str] = []
         for style in self.style_images:
-            words += ["--style-image", style]
-        words += arguments(self.settings)
+            words += ["--style-image", _path(style)]
+        words += [*options, *arguments(self.settings)]
         for name, path in _given_weights(self.weights):
             words += [f"--{name}-weights", str(path)]
         if self.output:
@@ -65,7 +70,9 @@ class Request:
         if self.max_pixels is not None:
             words += ["--max-pixels", str(self.max_pixels)]
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
-        return shlex.join(["diffstyler", "stylize", *words])
+        # a prompt that starts with "-" has to stand behind "--"
+        last = any(word.startswith("-") for word in self.prompts)
+        return joined(["diffstyler", command, *([*words, "--", *operands] if last else [*operands, *words])])
 
 
 def check(request: Request) -> None:
@@ -74,63 +81,81 @@ def check(request: Request) -> None:
     last_seed = options()["seed"].high
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
-    for idle, message, advice in _idle_options(request, config):
-        if idle:
+    for names, message, advice in _idle_options(request, config):
+        if names:
             raise UsageError(message, advice)
     for name, path in _given_weights(request.weights):
         if not path.is_file():
             raise WeightsError(f"--{name}-weights {path}: there is no such file.", "Give the path of a weight file.")
 
 
-def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[bool, str, str]]:
-    """Rows of: does this request have an option that would do nothing; the message; the advice."""
+def without_idle(request: Request) -> Request:
+    """The same request without the settings that `check` refuses because they would have no effect."""
+    config = request.config("full" if request.settings.get("models") == "full" else "lite")
+    idle = {name for names, _, _ in _idle_options(request, config) for name in names}
+    if not idle & set(request.settings):
+        return request
+    kept = {name: value for name, value in request.settings.items() if name not in idle}
+    return without_idle(dataclasses.replace(request, settings=kept))
+
+
+def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Rows of: the settings of this request that would do nothing; the message; the advice."""
     given = request.settings
-    weights = [f"--{name}-weights" for name, _ in _given_weights(request.weights)]
+    weights = tuple(f"--{name}-weights" for name, _ in _given_weights(request.weights))
     yield (
-        bool(weights) and config.models == "lite",
+        weights if config.models == "lite" else (),
         f"{', '.join(weights)}: --models lite uses only the built-in weights.",
         "Give --models full, or leave the weights out.",
     )
+    yield (
+        ("art_model",) if config.art_model is not None and config.models == "lite" else (),
+        "--art-model has no effect with --models lite, which has an art network of its own.",
+        "Give --models full, or leave --art-model out.",
+    )
 
     losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
-    guided, tuned = config.guidance_scale > 0, config.noise_iters > 0
+    unguided = config.guidance_scale == 0 and config.noise_iters == 0
     yield (
-        "guide" in given and not guided and not tuned,
+        ("guide",) if "guide" in given and unguided else (),
         "--guide has no effect with --guidance-scale 0.",
         "Raise --guidance-scale, or leave --guide out.",
     )
-    named = [options()[name].flag for name in LOSS_OPTIONS if name in given]
+    named = tuple(name for name in LOSS_OPTIONS if name in given)
     yield (
-        bool(named) and not guided and not tuned,
-        f"{', '.join(named)}: --guidance-scale 0 turns the losses off.",
+        named if unguided else (),
+        f"{_flags(named)}: --guidance-scale 0 turns the losses off.",
         "Raise --guidance-scale, or leave the loss options out.",
     )
-    on = [name for name in ("guidance_scale", "guide", "noise_iters") if given.get(name)]
+    on = tuple(name for name in ("guidance_scale", "guide", "noise_iters") if given.get(name))
     yield (
-        not any(losses.values()) and bool(on),
-        f"{', '.join(options()[name].flag for name in on)}: every loss weight is 0.",
+        on if not any(losses.values()) else (),
+        f"{_flags(on)}: every loss weight is 0.",
         "Give at least one loss a weight, such as --w-instruction 500.",
     )
-    idle = [name for name in ("cutouts", "distance") if name in given]
     # the aesthetic loss rates the same cutouts, so --cutouts still means something while it is on
-    if config.w_aesthetic and "cutouts" in idle:
-        idle.remove("cutouts")
+    idle = tuple(n for n in ("cutouts", "distance") if n in given and not (n == "cutouts" and config.w_aesthetic))
     yield (
-        bool(idle) and config.w_instruction == 0,
-        f"{', '.join(options()[name].flag for name in idle)}: --w-instruction 0 turns the instruction loss off.",
+        idle if config.w_instruction == 0 else (),
+        f"{_flags(idle)}: --w-instruction 0 turns the instruction loss off.",
         "Raise --w-instruction, or leave the option out.",
     )
     yield (
-        config.round_trip and config.t1_steps() == config.steps,
+        ("round_trip",) if config.round_trip and config.t1_steps() == config.steps else (),
         f"--round-trip has no way to go: --t1 {config.t1} is --steps {config.steps}.",
         "Raise --t1, for example --t1 1.2x.",
     )
     asked: list[Prompt | StyleImage] = [*request.parsed_prompts(), *request.parsed_style_images()]
+    weighted = bool(asked) and all(prompt.weight is not None for prompt in asked)
     yield (
-        "prompt_weight" in given and bool(asked) and all(prompt.weight is not None for prompt in asked),
+        ("prompt_weight",) if "prompt_weight" in given and weighted else (),
         "--prompt-weight has no effect: every prompt has a weight of its own.",
         "Leave --prompt-weight out, or a prompt's own weight.",
     )
+
+
+def _flags(names: Iterable[str]) -> str:
+    return ", ".join(options()[name].flag for name in names)
 
 
 def _given_weights(weights: WeightPaths) -> list[tuple[str, Path]]:
@@ -138,6 +163,6 @@ def _given_weights(weights: WeightPaths) -> list[tuple[str, Path]]:
     return [(name, path) for name, path in paths if path is not None]
 
 
-def _operand(word: str) -> str:
-    """A word that the option parser takes for an operand: one that starts with "-" is a path or text, so protect it."""
+def _path(word: str) -> str:
+    """A path that the option parser does not take for an option."""
     return f"./{word}" if word.startswith("-") and word != "-" else word

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..config import StylizeConfig
 from ..errors import NumericalError, OutputError, UsageError
-from .console import Console
+from .console import LOG, Console
 from .errors import Failure, SomeFailed, explain
 from .request import Request
 
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 SCHEMA = "diffstyler.stylize/1"
 """Of the JSON document; the number grows when a field changes its meaning or goes."""
 
-LITE_NOTICE = (
-    "Using the built-in lite models. Full-size ones: --models full with --photo-weights and friends (docs/weights.md)."
-)
+LITE_NOTICE = "Using the built-in lite models. Full-size ones: diffstyler download"
 DRAWN_SEEDS = 2**31
 """Seeds are drawn below this: short enough to copy by hand."""
 
@@ -94,9 +92,9 @@ class Session:
     def run(self, request: Request) -> Run:
         """Makes and writes the request's pictures. Raises the first failure, or `SomeFailed` where others succeeded."""
         job = self._prepare(request)
-        stylizer = self._load(request)
+        stylizer = self.load(request)
         for notice in stylizer.check_prompts(job.prompts):
-            self._notice(notice)
+            self.notice(notice)
         seed = request.settings.get("seed")
         if seed is None:
             seed = random.SystemRandom().randrange(DRAWN_SEEDS)
@@ -120,9 +118,13 @@ class Session:
         check_output(path)
         with _uninterrupted():
             for note in write_image(picture.image, path, picture.recipe):
-                self._notice(note)
+                self.notice(note)
             self.pictures.append(dataclasses.replace(picture, path=path))
         self.console.written(path)
+
+    def recipe_of(self, result: StylizeResult) -> dict[str, Any]:
+        """The recipe that goes into the result's file."""
+        return result.recipe
 
     def kept(self, what: str) -> tuple[str, str]:
         """Message and advice after `what` cut the session short: the finished pictures are named."""
@@ -157,10 +159,10 @@ class Session:
         limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
         loaded = read_image(_source(request.image), limit)
         for note in loaded.notes:
-            self._notice(note)
+            self.notice(note)
         style_images = [dataclasses.replace(style, image=read_image(style.path, limit)) for style in style_images]
         for note in (note for style in style_images if style.image for note in style.image.notes):
-            self._notice(note)
+            self.notice(note)
         inputs = [] if request.image in (None, "-") else [Path(request.image)]
         inputs += [style.path for style in style_images]
         outputs, automatic = _outputs(request, prompts, style_images)
@@ -182,9 +184,10 @@ class Session:
         reason = why_not(self.console) if request.preview else ""
         if reason and self._can_preview:
             self._can_preview = False
-            self._notice(f"No preview: {reason}.")
+            self.notice(f"No preview: {reason}.")
 
-    def _load(self, request: Request) -> Stylizer:
+    def load(self, request: Request) -> Stylizer:
+        """The models that the request asks for; those of the first request serve all later ones."""
         if self._stylizer is None:
             began = time.monotonic()
             with self.console.working("Loading the models"):
@@ -192,19 +195,24 @@ class Session:
 
                 config = request.config("lite")
                 self._stylizer = Stylizer.load(
-                    config.models, device=config.device, dtype=config.dtype, weights=request.weights
+                    config.models,
+                    device=config.device,
+                    dtype=config.dtype,
+                    weights=request.weights,
+                    art_model=config.art_model,
                 )
             self._load_seconds = time.monotonic() - began
             stylizer = self._stylizer
             if stylizer.name == "lite" and config.models != "lite":
-                self._notice(LITE_NOTICE)
+                self.notice(LITE_NOTICE)
             for notice in stylizer.notices:
-                self._notice(notice)
+                self.notice(notice)
             where = f"{stylizer.device}, {_dtype(stylizer)}"
             self.console.say(f"{stylizer.name} models on {where}; loaded in {self._load_seconds:.1f} s", "dim")
         return self._stylizer
 
-    def _notice(self, text: str) -> None:
+    def notice(self, text: str) -> None:
+        """Says something that a person should know, once."""
         if text not in self.notices:
             self.notices.append(text)
             self.console.say(text, "yellow")
@@ -234,8 +242,10 @@ class Session:
         if request.variations > 1:
             self.console.say(f"Picture {index + 1} of {request.variations}, seed {config.seed}")
         result = self._watch(job, stylizer, config)
+        for notice in stylizer.notices:
+            self.notice(notice)
         timings = dict(result.recipe["timings"])
-        recipe = result.recipe if request.metadata else None
+        recipe = self.recipe_of(result) if request.metadata else None
         command = dataclasses.replace(request.with_settings(seed=result.seed), variations=1).command_line()
         picture = Picture(
             output, result.image, result.seed, config, (*request.prompts, *request.style_images),
@@ -261,7 +271,7 @@ class Session:
         else:
             notes = write_image(picture.image, output, picture.recipe, job.request.force)
         for note in notes:
-            self._notice(note)
+            self.notice(note)
         return output
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:
@@ -275,6 +285,7 @@ class Session:
                 except StopIteration as end:
                     result: StylizeResult = end.value
                     return result
+                _log(event)
                 show(event)
                 if job.request.preview_path is not None and event.pred is not None:
                     self._write_preview(event, job.request.preview_path)
@@ -287,7 +298,14 @@ class Session:
                 write_preview(event.preview(), path)
                 self._previewed = True
             except (OutputError, OSError) as error:  # a picture is not lost for want of its preview
-                self._notice(f"No preview file: {explain(error).message}")
+                self.notice(f"No preview file: {explain(error).message}")
+
+
+def _log(event: Event) -> None:
+    losses = ", ".join(
+        f"{name} {term.value:.6g} (gradient {term.grad_norm:.3g})" for name, term in (event.losses or {}).items()
+    )
+    LOG.debug("%s %d/%d at %.3f s: %s", event.phase, event.step, event.steps, event.seconds, losses or "no losses")
 
 
 def _source(image: str | None) -> Path | str:
@@ -346,6 +364,8 @@ def _dtype(stylizer: Stylizer) -> str:
 
 
 def _result(picture: Picture) -> dict[str, Any]:
+    from ..images.metadata import stored
+
     first, last = (picture.losses[0], picture.losses[-1]) if picture.losses else ({}, {})
     return {
         "path": str(picture.path) if picture.path else None,
@@ -359,4 +379,5 @@ def _result(picture: Picture) -> dict[str, Any]:
         },
         "timings": {phase: round(seconds, 3) for phase, seconds in picture.timings.items()},
         "command": picture.command,
+        "recipe": picture.recipe and stored(picture.recipe),
     }

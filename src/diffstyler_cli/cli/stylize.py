@@ -15,6 +15,7 @@ from ..config import WeightPaths
 from ..errors import UsageError
 from .console import Console, is_terminal
 from .errors import Interrupted, Terminated, explain
+from .log import LOG_FILE, open_log
 from .options import markup, takes_settings, whole
 from .request import Request, check
 
@@ -32,7 +33,8 @@ def _option(panel: str, help: str, *names: str, takes: str = "") -> Any:
     return typer.Option(*names, metavar=takes, help=markup(help), show_default=False, rich_help_panel=panel)
 
 
-def _weights(component: str) -> Any:
+def weights_option(component: str) -> Any:
+    """The option for a local file with one component of the full set."""
     help = f"Local file with the full-size {component} weights; needs --models full or auto."
     return _option(WEIGHTS, help, f"--{component}-weights", takes="PATH")
 
@@ -79,18 +81,21 @@ def command(
     quiet: Annotated[bool, _option(TERMINAL, QUIET, "-q", "--quiet")] = False,
     interactive: Annotated[bool, _option(TERMINAL, INTERACTIVE, "--interactive")] = False,
     no_input: Annotated[bool, _option(TERMINAL, NO_INPUT, "--no-input", "--yes")] = False,
+    log_file: Annotated[Path | None, _option(TERMINAL, LOG_FILE, "--log-file", takes="FILE")] = None,
     debug: Annotated[bool, _option(TERMINAL, DEBUG, "--debug")] = False,
-    photo_weights: Annotated[Path | None, _weights("photo")] = None,
-    art_weights: Annotated[Path | None, _weights("art")] = None,
-    clip_weights: Annotated[Path | None, _weights("clip")] = None,
-    vgg_weights: Annotated[Path | None, _weights("vgg")] = None,
-    aesthetic_weights: Annotated[Path | None, _weights("aesthetic")] = None,
+    photo_weights: Annotated[Path | None, weights_option("photo")] = None,
+    art_weights: Annotated[Path | None, weights_option("art")] = None,
+    clip_weights: Annotated[Path | None, weights_option("clip")] = None,
+    vgg_weights: Annotated[Path | None, weights_option("vgg")] = None,
+    aesthetic_weights: Annotated[Path | None, weights_option("aesthetic")] = None,
 ) -> int:
     """Stylise a photo: keep what it shows, paint it in the style that the prompts say.
 
     Works at once with the built-in models. At a terminal, what is left out is asked for.
     """
     console = context.obj.console = Console(quiet=quiet, json=json)
+    if log_file is not None:
+        open_log(log_file, context.obj.arguments)
     if not debug:
         warnings.simplefilter("ignore")
     request = Request(

@@ -1,0 +1,58 @@
+"""Recipes and replays with the real lite models, through the front door, at the smallest settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_harness import environment
+
+from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.images import read_recipe
+from diffstyler_cli.lite.architecture import WEIGHTS
+from diffstyler_cli.recipe import FIELDS, Recipe
+
+DOCUMENT = Path(__file__).parents[2] / "docs/metadata.md"
+MAIN = "from diffstyler_cli.cli.app import main; main()"
+
+
+def run(*arguments: str) -> tuple[bytes, str]:
+    done = subprocess.run([sys.executable, "-c", MAIN, *arguments], capture_output=True, env=environment(), timeout=600)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout, done.stderr.decode()
+
+
+def test_every_field_is_documented() -> None:
+    rows = DOCUMENT.read_text(encoding="utf-8").split("## Fields")[1].split("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == sorted(FIELDS)
+
+
+@pytest.mark.skipif(not list(WEIGHTS.glob("*.safetensors")), reason="the lite models are not trained yet")
+def test_a_replay_of_a_real_picture_is_the_same_file(photo: Path) -> None:
+    run("stylize", "photo.png", "oil painting", "watercolor:2", "--size", "64", "--steps", "2", "-o", "out.png")
+    recipe = read_recipe(Path("out.png")) or {}
+    assert set(recipe) == set(FIELDS) - {"sweep"}
+    read = Recipe(recipe)
+    assert (read.odd, read.unknown, read.model_set) == ([], {}, "lite")
+    assert [(p.text, p.weight) for p in read.prompts] == [
+        ("oil painting", StylizeConfig.prompt_weight),
+        ("watercolor", 2.0),
+    ]
+    assert read.settings["dtype"] != "auto"
+    assert {loss.name for loss in read.losses} == {"instruction", "content", "nce", "aesthetic", "tv"}
+    assert all(len(curve) == 2 for curve in read.curves.values())
+
+    out, err = run("inspect", "out.png", "--replay", "--json")
+    replay = json.loads(out)["replay"]
+    assert (replay["identical"], replay["largest"]) == (True, 0), err
+    assert Path("out-replay.png").read_bytes() == Path("out.png").read_bytes()
+
+    out, _ = run("inspect", "--compare", "out.png", "out-replay.png", "--json")
+    document = json.loads(out)
+    assert document["differences"] == {}
+    assert {"CLIP score", "content score", "seconds"} <= set(document["scores"])
+    assert all(one == other for one, other in document["scores"].values())
