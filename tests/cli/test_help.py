@@ -47,7 +47,7 @@ def test_help_of_a_default_that_differs_between_model_sets_shows_both(monkeypatc
 
     changed = options() | {"lam": dataclasses.replace(options()["lam"], full=0.6)}
     monkeypatch.setattr(module, "options", lambda: changed)
-    assert sentence("lam").endswith("(default 0.8; 0.6 with the full-size models) [λ]")
+    assert sentence("lam").endswith("(default 0.9; 0.6 with the full-size models) [λ]")
 
 
 @pytest.mark.parametrize(("columns", "encoding"), [("40", "utf-8"), ("100", "ascii"), ("40", "latin-1")])

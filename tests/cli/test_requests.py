@@ -56,12 +56,12 @@ def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "settings", "changed"),
     [
-        (interactive.stronger, {}, {"prompt_weight": 4.5, "t1": "1.1x"}),
-        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 4.5, "t1": "55"}),
+        (interactive.stronger, {}, {"prompt_weight": 7.5, "t1": "1x"}),
+        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 7.5, "t1": "57"}),
         (interactive.stronger, {"t1": "1x", "prompt_weight": 30.0}, {}),
-        (interactive.weaker, {}, {"prompt_weight": 2.0, "t1": "1.3x"}),
-        (interactive.more_content, {}, {"w_content": 6.0, "t1": "1.4x"}),
-        (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.4x"}),
+        (interactive.weaker, {}, {"prompt_weight": 4.8, "t1": "1.2x"}),
+        (interactive.more_content, {}, {"w_content": 200.0, "t1": "1.3x"}),
+        (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.3x"}),
     ],
 )
 def test_what_a_menu_row_changes(change: interactive.Change, settings: dict[str, Any], changed: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ def test_what_a_menu_row_changes(change: interactive.Change, settings: dict[str,
 
 def test_stronger_scales_a_weight_that_a_prompt_has_of_its_own() -> None:
     before = Request("photo.png", ("oil:4", "a: b"))
-    assert interactive.stronger(before, before.config("lite")).prompts == ("oil:6", "a: b")
+    assert interactive.stronger(before, before.config("lite")).prompts == ("oil:5", "a: b")
 
 
 @pytest.mark.parametrize("typed", ["'a b.png'", "a\\ b.png", " a b.png ", '"a b.png"', "a b.png"])

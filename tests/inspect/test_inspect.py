@@ -41,7 +41,8 @@ def test_a_picture_says_how_it_was_made(cli: Cli, photo: Path, monkeypatch: pyte
     for said in (
         "out.png", "PNG, 32 × 24 pixels", "lite models, cpu, fp32, 2.0 s", "photo.png, 40 × 30",
         "torch 2.0", '"oil painting", weight 2',
-        f'"Öl", weight {PLAIN.prompt_weight:g}', "seed", "--steps 2", "--lambda 0.25 --steps 2 --seed 7", "Free diffusion",
+        f'"Öl", weight {PLAIN.prompt_weight:g}', "seed", "--steps 2",
+        "--lambda 0.25 --steps 2 --seed 7", "Free diffusion",
     ):  # fmt: skip
         assert said in report, report
     lines = [line.split() for line in report.splitlines()]

@@ -20,7 +20,7 @@ from diffstyler_cli.sweep.folder import Folder, differences
 
 LAMBDAS = (0.0, 0.4, 1.0)
 TOLERANCE = 2
-"""Of 255, in float32: what a pixel of a cell may differ from the same `stylize` run, as docs/sweep.md says."""
+"""Of 255, in float32 after two steps: what a pixel of a cell may differ from the same `stylize` run."""
 
 
 def pixels(image: Image.Image) -> torch.Tensor:
@@ -54,6 +54,16 @@ def test_a_cell_is_the_same_stylize_run(
         assert (cell_pixels(runner, cell.index) - pixels(alone.image)).abs().max() <= TOLERANCE
         made = runner.made[cell.index].losses
         assert {n: pytest.approx(v.value, rel=1e-3, abs=1e-5) for n, v in alone.losses[-1].items()} == made
+
+
+def test_made_one_at_a_time_a_cell_is_the_same_run_to_the_last_bit(
+    sweep: Callable[..., Any], stylizer: Any, photo: LoadedImage
+) -> None:
+    runner = sweep({"lam": (0.3, 1.0), "t1": ("1x", "2x")}, batch=1)
+    for cell in runner.plan.cells:
+        alone = stylizer.stylize(photo, cell.prompts, cell.config)
+        assert torch.equal(cell_pixels(runner, cell.index), pixels(alone.image))
+        assert runner.made[cell.index].losses == {name: term.value for name, term in alone.losses[-1].items()}
 
 
 def test_free_diffusion_is_run_once_a_row_and_networks_are_called_once_for_all_lambdas(

@@ -190,15 +190,14 @@ class _Job:
         errors: list[DiffStylerError] = []
         with _display(self.console, todo) as show:
             for plan in plans:
-                key = plan.component.key
                 try:
                     if plan.entry is None:
                         entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component))
                         self._told(plan.component, entry)
                 except WeightsError as error:
                     errors.append(error)
-                    continue
-                self._written(key)
+        for plan in plans:
+            self._written(plan.component.key)
         _raise_all(errors)
         if len(plans) == len(KEYS):
             self.console.say("All full-size models are there; diffstyler stylize uses them from now on.")

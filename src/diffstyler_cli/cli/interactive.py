@@ -136,12 +136,12 @@ def another_seed(request: Request, config: StylizeConfig) -> Request:
 
 def stronger(request: Request, config: StylizeConfig) -> Request:
     """Prompts pull half as hard again, from a point nearer to pure noise."""
-    return _with_strength(request, config, 1.5, -0.1)
+    return _with_strength(request, config, 1.25, -0.1)
 
 
 def weaker(request: Request, config: StylizeConfig) -> Request:
     """The opposite of `stronger`."""
-    return _with_strength(request, config, 1 / 1.5, 0.1)
+    return _with_strength(request, config, 0.8, 0.1)
 
 
 def more_content(request: Request, config: StylizeConfig) -> Request:
