@@ -17,10 +17,11 @@ GB = 1e9
 CODE = """
 import json, resource, sys, time
 began = time.perf_counter()
-import torch
+import os, torch
 from pathlib import Path
 from diffstyler_cli.models import full
 from diffstyler_cli.weights.settings import read_settings
+before = sum(os.times()[:2])
 imported, low = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 settings, keys = read_settings(), json.loads(sys.argv[1])
 files = full.find_full(settings)[0]
@@ -34,10 +35,10 @@ else:
         place = full._place(module, "cpu", torch.float32)
         full.load_file_strict(module, files[key].path, key, full.SELECT[key], place)
         modules.append(module)
-done = time.perf_counter()
+done, cpu = time.perf_counter(), sum(os.times()[:2]) - before
 size = sum(p.nbytes for module in modules for p in module.parameters())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([imported - began, done - imported, low * 1024, peak * 1024, size]))
+print(json.dumps([imported - began, done - imported, cpu, low * 1024, peak * 1024, size]))
 """
 
 
@@ -70,10 +71,10 @@ def measure(what: str, keys: list[str], **environment: str) -> None:
         [sys.executable, "-c", CODE, json.dumps(keys)],
         env=os.environ | environment, check=True, capture_output=True, text=True,
     )  # fmt: skip
-    imports, seconds, low, peak, size = json.loads(done.stdout)
+    imports, seconds, cpu, low, peak, size = json.loads(done.stdout)
     print(
-        f"{what:34} {seconds:6.2f} s (+ {imports:.2f} s of imports)   peak {peak / GB:5.2f} GB"
-        f"   (peak - imports) / weights {(peak - low) / size:4.2f}",
+        f"{what:30} {seconds:6.2f} s ({cpu:5.2f} s of CPU), imports {imports:5.2f} s; "
+        f"peak {peak / GB:.2f} GB, above imports {(peak - low) / size:.2f} x the weights' {size / GB:.2f} GB",
         flush=True,
     )
 

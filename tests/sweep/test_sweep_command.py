@@ -174,16 +174,34 @@ def test_kill_9_at_any_moment_then_the_same_command_finishes_the_rest(tmp_path: 
     assert len({cell["settings"]["seed"] for cell in manifest["cells"]}) == 1, "the drawn seed is kept"
 
 
+def test_interrupted_it_says_what_is_kept_and_leaves_a_manifest(
+    cli: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = stylizer.sample
+
+    def sample(*arguments: Any) -> Any:
+        if arguments[4][0].t1 == "2.0x":
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(stylizer, "sample", sample)
+    code, out, err = cli("sweep", "--t1", "1x,2x", "-o", "s", "-q", *QUICK)
+    assert (code, out) == (130, "")
+    assert err == "Interrupted. Kept: 1 of 2 cells in s\nThe same command makes the rest.\n"
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
+    assert [cell["status"] for cell in manifest["cells"]] == ["done", "missing"]
+
+
 # --- what is offered at the end --------------------------------------------------------------------------------------
 def test_finer_values_lie_around_the_cell_and_inside_the_range() -> None:
-    config = StylizeConfig(lam=1.0, t1="1.2x", steps=50, seed=3)
+    config = StylizeConfig(lam=1.0, t1="1.2x", steps=50, solver="iplms", seed=3)
     ranges = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.4x"), "solver": ("iplms", "ddim"), "seed": (3, 4)}
     assert around(ranges, config) == {
         "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.15x", "1.2x", "1.25x", "1.3x"), "solver": ("iplms",), "seed": (3,),
     }  # fmt: skip
-    assert around({}, StylizeConfig())["lam"] == (0.6, 0.7, 0.8, 0.9, 1.0)
-    assert around({"steps": (40, 50)}, StylizeConfig())["steps"] == (45, 48, 50, 52, 55)
-    assert around({"t1": ("50", "70")}, StylizeConfig(t1="50"))["t1"] == ("50", "55", "60")
+    assert around({}, StylizeConfig(lam=0.8))["lam"] == (0.6, 0.7, 0.8, 0.9, 1.0)
+    assert around({"steps": (40, 50)}, StylizeConfig(steps=50))["steps"] == (45, 48, 50, 52, 55)
+    assert around({"t1": ("50", "70")}, StylizeConfig(t1="50", steps=50))["t1"] == ("50", "55", "60")
 
 
 def test_the_finer_sweep_is_a_command_that_parses_back() -> None:

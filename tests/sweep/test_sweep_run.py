@@ -19,8 +19,8 @@ from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sweep.folder import Folder, differences
 
 LAMBDAS = (0.0, 0.4, 1.0)
-TOLERANCE = 2
-"""Of 255, in float32 after two steps: what a pixel of a cell may differ from the same `stylize` run."""
+TOLERANCE = 1.0
+"""Of 255, on average, in float32: how a cell may differ from the same `stylize` run, as docs/sweep.md promises."""
 
 
 def pixels(image: Image.Image) -> torch.Tensor:
@@ -51,9 +51,20 @@ def test_a_cell_is_the_same_stylize_run(
     runner = sweep({"lam": LAMBDAS}, config=dataclasses.replace(SMALL, **changed))
     for cell in runner.plan.cells:
         alone = stylizer.stylize(photo, cell.prompts, cell.config)
-        assert (cell_pixels(runner, cell.index) - pixels(alone.image)).abs().max() <= TOLERANCE
+        difference = (cell_pixels(runner, cell.index) - pixels(alone.image)).abs()
+        assert difference.mean() <= TOLERANCE
         made = runner.made[cell.index].losses
-        assert {n: pytest.approx(v.value, rel=1e-3, abs=1e-5) for n, v in alone.losses[-1].items()} == made
+        assert {n: pytest.approx(v.value, rel=0.02, abs=1e-4) for n, v in alone.losses[-1].items()} == made
+    assert (cell_pixels(runner, 0) - cell_pixels(runner, 1)).abs().mean() > 2 * TOLERANCE, "λ does more than rounding"
+
+
+def test_without_guidance_which_magnifies_rounding_no_pixel_differs_visibly(
+    sweep: Callable[..., Any], stylizer: Any, photo: LoadedImage
+) -> None:
+    runner = sweep({"lam": LAMBDAS}, config=dataclasses.replace(SMALL, guidance_scale=0.0, steps=6))
+    for cell in runner.plan.cells:
+        alone = stylizer.stylize(photo, cell.prompts, cell.config)
+        assert (cell_pixels(runner, cell.index) - pixels(alone.image)).abs().max() <= 1.001
 
 
 def test_made_one_at_a_time_a_cell_is_the_same_run_to_the_last_bit(

@@ -188,16 +188,20 @@ class _Job:
         if todo and room(plans) > self.cache.free():
             raise OutputError(self._room(plans), "Free some space, or give --cache-dir DIR on another disk.")
         errors: list[DiffStylerError] = []
-        with _display(self.console, todo) as show:
-            for plan in plans:
-                try:
-                    if plan.entry is None:
+        done = [plan.component.key for plan in plans if plan.entry is not None]
+        try:
+            with _display(self.console, todo) as show:
+                for plan in todo:
+                    try:
                         entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component))
-                        self._told(plan.component, entry)
-                except WeightsError as error:
-                    errors.append(error)
-        for plan in plans:
-            self._written(plan.component.key)
+                    except WeightsError as error:
+                        errors.append(error)
+                        continue
+                    self._told(plan.component, entry)
+                    done.append(plan.component.key)
+        finally:  # not while bars are drawn
+            for key in done:
+                self._written(key)
         _raise_all(errors)
         if len(plans) == len(KEYS):
             self.console.say("All full-size models are there; diffstyler stylize uses them from now on.")

@@ -146,7 +146,8 @@ def _multiple(value: Decimal) -> str:
 def _bad(name: str, text: str, what: str) -> UsageError:
     flag = options()[name].flag
     default = getattr(StylizeConfig(), name)
+    top = default or 1
     example = _EXAMPLES.get(name) or (
-        f"{default},{2 * default or 8}" if _kind(name) == "int" else f"0:{default or 1:g}:0.25"
+        f"{default},{2 * default or 8}" if _kind(name) == "int" else f"0:{top:g}:{top / 4:g}"
     )
     return UsageError(f"{flag} {text!r} {what}.", f"Try {flag} {example}.")

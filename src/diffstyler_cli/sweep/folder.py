@@ -66,25 +66,29 @@ class Folder:
             OutputError: it cannot be created or written to.
         """
         self.identity = json.loads(json.dumps(identity))
+        lock = FileLock(self.path / _LOCK, timeout=0)
         try:
             self._check(force)
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / _LOCK, timeout=0):
-                if force:
-                    self._clear()
-                (self.path / "cells").mkdir(exist_ok=True)
-                for left in (*self.path.glob(".diffstyler-*.tmp"), *self.path.glob("cells/.diffstyler-*.tmp")):
-                    left.unlink()  # of a process that was killed
-                yield
+            lock.acquire()
         except Timeout as error:
             raise UsageError(
                 f"Another sweep is writing to {str(self.path)!r}.", "Wait for it, or give another folder with -o."
             ) from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise OutputError(
-                f"The folder {str(self.path)!r} cannot be written to: {reason}.", "Give another with -o."
-            ) from error
+            raise self._unwritable(error) from error
+        try:
+            try:
+                if force:
+                    self._clear()
+                (self.path / "cells").mkdir(exist_ok=True)
+                for left in (*self.path.glob(".diffstyler-*.tmp"), *self.path.glob("cells/.diffstyler-*.tmp")):
+                    left.unlink()  # of a process that was killed
+            except OSError as error:
+                raise self._unwritable(error) from error
+            yield
+        finally:
+            lock.release()
 
     def made(self, cell: Cell) -> Made | None:
         """The cell if it is there, whole, and of this very sweep."""
@@ -140,6 +144,10 @@ class Folder:
                 f"{where} holds a sweep with other settings: {'; '.join(found[:_MOST_DIFFERENCES] + more)}.",
                 "Give another folder with -o, or --force to start over.",
             )
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        reason = error.strerror or str(error)
+        return OutputError(f"The folder {str(self.path)!r} cannot be written to: {reason}.", "Give another with -o.")
 
     def _clear(self) -> None:
         with suppress(OSError, ValueError, KeyError, TypeError):
