@@ -27,7 +27,11 @@ Lines = dict[str, list[float]]
 def sweep(photo: Path, folder: Path, options: Sequence[str]) -> list[dict[str, Any]]:
     """The manifest's cells."""
     axes = ["--lambda", ",".join(LAMBDAS), "--t1", ",".join(T1S), "--models", "lite", "--no-grid"]
-    subprocess.run([*COMMAND, str(photo), "oil painting", *axes, *options, "-o", str(folder), "-q"], check=True)
+    subprocess.run(
+        [*COMMAND, str(photo), "oil painting", *axes, *options, "-o", str(folder), "-q"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     cells: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_bytes())["cells"]
     return cells
 
@@ -113,7 +117,7 @@ def main() -> None:
             print(f"{photo.name}: content by T1 {content[photo.stem]}; art by λ {art[photo.stem]}", flush=True)
     panels = [
         ("content score", "T1 (mean over λ)", T1S, content),
-        ("art statistic: log error ratio, photo / art network", "λ (mean over T1)", LAMBDAS, art),
+        ("art statistic: log of the error ratio", "λ (mean over T1)", LAMBDAS, art),
     ]
     given.output.write_text(svg(panels), encoding="utf-8")
 

@@ -9,11 +9,18 @@ from ..errors import DiffStylerError
 from ..images.describe import Description
 from ..images.read import read_image
 from ..recipe import TOTAL, Recipe
-from .console import Console, shown
+from .console import Console
 from .errors import explain
 from .replay import find_photo
 
 Pair = tuple[float | None, float | None]
+NAMES = {
+    "clip": "CLIP score",
+    "content": "content score",
+    "ssim": "SSIM with the photo",
+    "aesthetic": "aesthetic rating",
+}
+"""Of the scores, by their names in `sweep.scores`."""
 
 
 def scores(
@@ -50,7 +57,7 @@ def _by_models(
     with console.working("Scoring"):
         from ..config import StylizeConfig
         from ..pipeline import Stylizer
-        from ..sweep.scores import MEANING, Scorer
+        from ..sweep.scores import Scorer
 
         stylizer = Stylizer.load(recipes[0].model_set or "lite", dtype="fp32")
         size = recipes[0].settings.get("size", StylizeConfig.size)
@@ -59,8 +66,7 @@ def _by_models(
             scorer(read_image(description.path).rgb, stylizer.conditions(recipe.prompts))
             for description, recipe in zip(descriptions, recipes, strict=True)
         ]
-    names = {name: meaning.partition(":")[0].partition(";")[0] for name, meaning in MEANING.items()}
-    return {shown(names[name]): _pair([column[name] for column in columns]) for name in columns[0]}
+    return {NAMES.get(name, name): _pair([column[name] for column in columns]) for name in columns[0]}
 
 
 def _pair(values: Sequence[float | None]) -> Pair:
