@@ -53,7 +53,7 @@ def make_originals(folder: Path) -> dict[str, str]:
 
     from diffstyler_cli.models import full
     from diffstyler_cli.models.registry import FULL
-    from diffstyler_cli.weights.load import sha256
+    from diffstyler_cli.weights.digest import sha256
 
     noise = torch.randn(1 << 20)
     digests = {}

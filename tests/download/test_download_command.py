@@ -231,7 +231,7 @@ def test_the_download_module_names_no_heavy_library_at_import() -> None:
     from world import SOURCE
 
     code = (
-        "import sys, diffstyler_cli.cli.download\n"
+        "import sys, diffstyler_cli.cli.download, diffstyler_cli.weights.cache, diffstyler_cli.weights.settings\n"
         "sys.exit(str({'torch', 'numpy', 'huggingface_hub', 'httpx2'} & set(sys.modules) or 0) if "
         "{'torch', 'numpy', 'huggingface_hub', 'httpx2'} & set(sys.modules) else 0)"
     )

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from diffstyler_cli.errors import WeightsError
 from diffstyler_cli.weights import load
-from diffstyler_cli.weights.load import load_strict, read_state, sha256
+from diffstyler_cli.weights.digest import sha256
+from diffstyler_cli.weights.load import load_strict, read_state
 
 STATE = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
 

@@ -15,7 +15,8 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import WeightsError
 from ..weights.cache import Cache
-from ..weights.load import check_strict, load_file_strict, read_state, sha256
+from ..weights.digest import sha256
+from ..weights.load import check_strict, load_file_strict, read_state
 from ..weights.settings import Settings
 from .aesthetic import LinearAesthetic, aesthetic_weights
 from .base import ComponentInfo, Components, VelocityNetwork

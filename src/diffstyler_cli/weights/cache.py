@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import OutputError, WeightsError
+from .digest import sha256
 
 SCHEMA = "diffstyler.weights/1"
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -77,8 +78,6 @@ class Cache:
         Raises:
             OutputError: the disk is full or the folder cannot be written.
         """
-        from .load import sha256  # imports torch, which looking into the cache has no need of
-
         folder = self.folder / key
         path = folder / f"{name}-{source_sha256[:8]}-{dtype}.safetensors"
         half_done = path.with_suffix(".tmp")
@@ -107,8 +106,6 @@ class Cache:
         Raises:
             WeightsError: there is no entry, or it is damaged.
         """
-        from .load import sha256
-
         entry = self.find(key)
         if entry is None:
             what = "is damaged" if (self.folder / key / "record.json").exists() else "is not in the cache"

@@ -10,7 +10,7 @@ from ..errors import WeightsError
 from ..models.registry import ComponentSpec, Source
 from . import hub
 from .cache import Cache, Entry
-from .load import sha256
+from .digest import sha256
 from .transfer import Progress, Remote, Report, SourceFailed, download, persist
 
 Convert = Callable[[ComponentSpec, Path, Path, str], None]

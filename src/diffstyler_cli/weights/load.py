@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import WeightsError
+from .digest import unopened
 
 SHOWN = 3
 """Names that a message lists before it only counts."""
@@ -128,24 +128,6 @@ def check_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> N
         )
 
 
-def sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal; `on_bytes` hears of each lot that was read.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 22):
-                digest.update(chunk)
-                if on_bytes is not None:
-                    on_bytes(len(chunk))
-    except OSError as error:
-        raise _unopened(path, error) from error
-    return digest.hexdigest()
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """A safetensors file; its mapping goes when the last tensor that it gave does."""
@@ -180,7 +162,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(512)
     except OSError as error:
-        raise _unopened(path, error) from error
+        raise unopened(path, error) from error
 
 
 def _refuse_known_strangers(path: Path, head: bytes) -> None:
@@ -232,10 +214,6 @@ def _some(names: Iterable[str]) -> str:
     names = list(names)
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + rest
-
-
-def _unopened(path: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"{path} cannot be read: {error.strerror or error}.", "Check that it is a file you may read.")
 
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
