@@ -30,6 +30,7 @@ from .diffusion.schedule import t_grid
 from .diffusion.solvers import ModelFn, Step, sample
 from .errors import UsageError
 from .images import SCHEMA, LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
+from .lite.files import is_lite
 from .lite.styles import FEATURED, STYLES
 from .losses.aesthetic import AestheticLoss
 from .losses.content import ContentLoss
@@ -39,6 +40,9 @@ from .losses.objective import LossFn, Objective, ObjectiveReport, Shared, TermRe
 from .losses.tv import total_variation
 from .models.base import Components, ContentFeatures, VelocityNetwork
 from .prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+
+_LITE_ROLES = {"photo": "photo", "art": "art", "clip": "encoder", "vgg": "features", "aesthetic": "aesthetic"}
+"""Role in the lite set of each field of `WeightPaths`."""
 
 NOISE_RATE = 0.02
 """Learning rate of Adam on the learnable noise, in units of its standard deviation."""
@@ -141,11 +145,12 @@ class Stylizer:
     ) -> Stylizer:
         """Loads a model set: "lite", "full", or "auto", which takes full when all its files are given or cached.
 
-        `weights` are files in the place of cached ones; `art_model` says who plays the art role of the full set:
-        "wikiart" (None means that too), "cc12m" or "lite".
+        `weights` are files in the place of cached or built-in ones; where every one of them is a lite component, "auto"
+        takes lite. `art_model` says who plays the art role of the full set: "wikiart" (None means that too), "cc12m"
+        or "lite".
 
         Raises:
-            UsageError: unknown set, art model or device; weight files or an art model given for the lite set.
+            UsageError: unknown set, art model or device; an art model given for the lite set.
             WeightsError: files of the full set are missing or damaged.
         """
         from .models.full import find_full, load_full
@@ -160,18 +165,21 @@ class Stylizer:
                 raise UsageError(f"There is no {what} {value!r}.", f"Choose {', '.join(known)}.")
         where = choose_device(device)
         precision = choose_dtype(dtype, where)
+        given = {_LITE_ROLES[key]: path for key, path in vars(weights or WeightPaths()).items() if path}
+        if models == "auto" and given and not art_model and all(is_lite(path) for path in given.values()):
+            models = "lite"
         if models != "lite":
             settings, player = read_settings(paths=weights), art_model or ART_MODELS[0]
             # what was given is never ignored: whatever is missing beside it is an error
             wanted = models == "full" or art_model is not None or settings.paths != WeightPaths()
             if wanted or not find_full(settings, player)[1]:
                 return cls(load_full(settings, where, precision, player), where, precision, player)
-        elif weights not in (None, WeightPaths()) or art_model:
+        elif art_model:
             raise UsageError(
-                "The lite models take neither weight files nor an art model.",
-                "Leave --photo-weights and friends and --art-model out, or use --models full.",
+                "--art-model is for the full set: the lite one has a single art network.",
+                "Leave --art-model out, or use --models full.",
             )
-        return cls(load_lite(where), where, precision)
+        return cls(load_lite(where, files=given), where, precision)
 
     def check_prompts(self, prompts: Sequence[str | Prompt]) -> list[str]:
         """What a person should know of the prompts: words that the encoder has never learnt, one line each.

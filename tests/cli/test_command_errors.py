@@ -35,7 +35,7 @@ USAGE = [
     (["stylize", "photo.png", "oil", "-o", "a.png", "--preview-path", "./a.png"], "is the output"),
     # options that this kind of run does not have
     (["stylize", "photo.png", "oil", "--force"], "--force has no effect on automatic names"),
-    (["stylize", "photo.png", "oil", "--models", "lite", "--art-weights", "x.pt"], "--art-weights: --models lite"),
+    (["stylize", "photo.png", "oil", "--models", "lite", "--art-model", "cc12m"], "--art-model has no effect"),
     (["stylize", "photo.png", "oil", "--json", "-o", "-"], "--json and -o -"),
     (["stylize", "photo.png", "oil", "--force", "-o", "-"], "--force has no effect"),
     (["stylize", "photo.png", "oil", "-n", "2", "-o", "-"], "one picture"),

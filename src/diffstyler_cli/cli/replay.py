@@ -104,7 +104,7 @@ def request_of(
     strange = [name for name in recipe.unknown if name.startswith("settings.")]
     if strange:
         notes.append(f"Settings of another version are left out: {shown(', '.join(strange))}.")
-    if recipe.model_set == "full" and any(model.source.startswith("file") for model in recipe.models):
+    if any(model.source.startswith("file") for model in recipe.models):
         notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
     return request, notes
 

@@ -102,12 +102,6 @@ def without_idle(request: Request) -> Request:
 def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Rows of: the settings of this request that would do nothing; the message; the advice."""
     given = request.settings
-    weights = tuple(f"--{name}-weights" for name, _ in _given_weights(request.weights))
-    yield (
-        weights if config.models == "lite" else (),
-        f"{', '.join(weights)}: --models lite uses only the built-in weights.",
-        "Give --models full, or leave the weights out.",
-    )
     yield (
         ("art_model",) if config.art_model is not None and config.models == "lite" else (),
         "--art-model has no effect with --models lite, which has an art network of its own.",

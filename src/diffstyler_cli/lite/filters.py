@@ -179,7 +179,7 @@ def engraving(im: Image, rng: Rng) -> Image:
     bend = 2.5 * _noise((h, w), 18, rng) + 8 * cv2.GaussianBlur(g, (0, 0), 5)
     out = np.ones_like(g)
     for offset, shift in ((0.0, 0.10), (1.0, 0.38)):
-        out = np.minimum(out, _hatch(np.clip(g + shift, 0, 1), base + offset, rng.uniform(3.0, 3.8), 0.2, bend))
+        out = np.minimum(out, _hatch(np.clip(g + shift, 0, 1), base + offset, rng.uniform(2.6, 3.4), 0.25, bend))
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 2) + 0.02), 0, 1) ** 3
     paper = np.array([0.95, 0.92, 0.84]) if rng.random() < 0.6 else np.array([0.95, 0.95, 0.94])
     return _u8(_rgb(np.clip(0.1 + 0.9 * out * line, 0, 1)) * paper)
@@ -231,7 +231,7 @@ def oil(im: Image, rng: Rng) -> Image:
 def impressionism(im: Image, rng: Rng) -> Image:
     """Short broken dabs of light, shifted colour."""
     bright = _grade(im, rng.uniform(1.2, 1.7), 0.95, 20)
-    return _u8(_strokes(bright, rng, [(8, 0.9), (5, 0.9), (3, 0.6)], 14, 1.3, swirl=0.3, relief=0.22))
+    return _u8(_strokes(bright, rng, [(6, 0.9), (4, 0.9), (2, 0.6)], 14, 1.5, swirl=0.3, relief=0.22))
 
 
 def van_gogh(im: Image, rng: Rng) -> Image:
@@ -241,7 +241,7 @@ def van_gogh(im: Image, rng: Rng) -> Image:
     light = lab[..., 0:1] / 255
     lab[..., 2:3] += (light - 0.45) * rng.uniform(30, 70)
     vivid = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
-    out = _strokes(vivid, rng, [(7, 1.0), (5, 1.0), (3, 0.6)], 18, 3.2, swirl=0.5, relief=0.35)
+    out = _strokes(vivid, rng, [(5, 1.0), (3, 1.0), (2, 0.7)], 16, 3.0, swirl=0.5, relief=0.35)
     return _u8((out - 0.5) * 1.1 + 0.5)
 
 

@@ -1,7 +1,9 @@
 """Training of the lite models, resumable: `python -m diffstyler_cli.lite.train STAGE --data DIR --work DIR`.
 
 Stages, in order: data, encoder, features, aesthetic, photo, art, export. Each continues its own checkpoint in the work
-folder; `export` writes the weights that the package loads. Needs the `train` extra for `data`.
+folder and adds to its log, WORK/STAGE.csv, drawn as WORK/STAGE.png; `export` writes the weights that the package loads.
+`art --data DIR --from lite` fits the art network to the pictures of any folder, for --art-weights. Only `data` needs
+the `train` extra.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from torch.nn import functional as F
 from . import data, train_aesthetic, train_diffusion, train_encoder, train_features
 from .architecture import WEIGHTS
 from .captions import vocabulary
-from .export import write_weights
+from .files import pack_vocabulary, read_weights, unpack_vocabulary, write_weights
+from .log import TrainingLog
 
 STAGES = ("data", "encoder", "features", "aesthetic", "photo", "art", "export")
 
@@ -35,9 +38,23 @@ def _save(path: Path, state: dict[str, Any]) -> None:
     os.replace(part, path)
 
 
-def _encoder(work: Path) -> torch.nn.Module:
+def _beginning(stage: str, start: Path | None) -> dict[str, Any]:
+    """What a stage without a checkpoint starts from: nothing, or the weights in the folder `start`."""
+    if start is None:
+        return {}
+    weights, facts = read_weights(start / f"{stage}.safetensors")
+    return {
+        "start": unpack_vocabulary(weights) if stage == "encoder" else weights,
+        "steps_before": int(facts.get("steps", 0)),
+    }
+
+
+def _encoder(work: Path, start: Path | None) -> torch.nn.Module:
     model = train_encoder.build_encoder()
-    model.load_state_dict(_load(work / "encoder.pt")["model"])
+    state = _load(work / "encoder.pt") or _beginning("encoder", start)
+    if not state:
+        raise FileNotFoundError(f"{work / 'encoder.pt'}: train the encoder first, or start --from lite")
+    model.load_state_dict(state["model"] if "model" in state else state["start"])
     return model.eval().requires_grad_(False)
 
 
@@ -55,10 +72,20 @@ def _embed(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
     return embed
 
 
-def _conditions(work: Path, samples: data.TrainingSet, seed: int) -> train_diffusion.Conditions:
-    model, tokenise = _encoder(work), train_encoder.tokenizer()
+def _train_diffusion(o: argparse.Namespace, samples: data.TrainingSet, log: TrainingLog) -> None:
+    conditions = _conditions(o.work, o.start, samples, o.seed) if o.stage == "photo" else None
+    state = _load(o.work / f"{o.stage}.pt") or _beginning(o.stage, o.start)
+    train_diffusion.train(
+        o.stage, samples, conditions, state, o.minutes, o.seed,
+        device=o.device, crop=o.crop, batch=o.batch, rate=o.rate or (1e-3 if o.start else 2e-3), total_steps=o.steps,
+        save=lambda s: _save(o.work / f"{o.stage}.pt", s), log=log,
+    )  # fmt: skip
+
+
+def _conditions(work: Path, start: Path | None, samples: data.TrainingSet, seed: int) -> train_diffusion.Conditions:
+    model, tokenise = _encoder(work, start), train_encoder.tokenizer()
     pictures = work / "pictures.pt"
-    if not pictures.exists():
+    if len(_load(pictures).get("embedding", ())) != len(samples.images):
         _save(pictures, {"embedding": _embed(model)(torch.from_numpy(samples.images))})
 
     def encode_text(texts: list[str]) -> Tensor:
@@ -68,35 +95,57 @@ def _conditions(work: Path, samples: data.TrainingSet, seed: int) -> train_diffu
 
 
 def _export(work: Path, out: Path) -> None:
-    today = datetime.now(timezone.utc).date().isoformat()
-    encoder = _load(work / "encoder.pt")["model"]
-    used = torch.unique(train_encoder.tokenizer()(vocabulary()))
-    table = encoder.pop("token_embedding.weight")
-    encoder |= {"token_embedding.ids": used.int(), "token_embedding.rows": table[used]}
-    write_weights(out, "encoder", encoder, {"trained": today, "vocabulary": " ".join(vocabulary())})
-    write_weights(out, "features", _load(work / "features.pt")["model"], {"trained": today})
-    write_weights(out, "aesthetic", _load(work / "aesthetic.pt"), {"trained": today})
-    for role in ("photo", "art"):
-        state = _load(work / f"{role}.pt")
-        write_weights(out, role, state["average"], {"trained": today, "steps": str(state["step"])})
+    """Writes the weights of every stage that has a checkpoint; the others stay as they are."""
+    states = {role: _load(work / f"{role}.pt") for role in ("encoder", "features", "aesthetic", "photo", "art")}
+    facts = {"trained": datetime.now(timezone.utc).date().isoformat()}
+    for role, state in states.items():
+        if not state:
+            continue
+        if role == "encoder":
+            used = torch.unique(train_encoder.tokenizer()(vocabulary()))
+            packed = pack_vocabulary(state["model"], used)
+            write_weights(out, role, packed, facts | {"vocabulary": " ".join(vocabulary())})
+        elif role in ("photo", "art"):
+            _export_diffusion(state, out, role)
+        else:
+            write_weights(out, role, state.get("model", state), facts)
+
+
+def _export_diffusion(state: dict[str, Any], out: Path, role: str) -> Path:
+    steps = state["steps_before"] + state["step"]
+    facts = {"trained": datetime.now(timezone.utc).date().isoformat(), "steps": str(steps)}
+    return write_weights(out, role, state["average"], facts)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m diffstyler_cli.lite.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m diffstyler_cli.lite.train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("--data", type=Path, required=True, help="folder with art/<style>/ and photos/")
-    parser.add_argument("--work", type=Path, required=True, help="folder for shards and checkpoints")
+    parser.add_argument("--data", type=Path, required=True, help="folder with art/<style>/ and photos/, or of pictures")
+    parser.add_argument("--work", type=Path, default=Path("lite-training"), help="folder for shards and checkpoints")
+    parser.add_argument(
+        "--from", dest="start", choices=["lite"], help="encoder, photo, art: start from the built-in weights"
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget of this run (default 10)")
-    parser.add_argument("--steps", type=int, default=4000, help="photo, art: steps in all (default 4000)")
-    parser.add_argument("--batch", type=int, default=48, help="photo, art: crops a step (default 48)")
-    parser.add_argument("--crop", type=int, default=64, help="photo, art: side of a crop in pixels (default 64)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="photo, art: steps in all, over which the rate falls (default: as many as the time has)",
+    )
+    parser.add_argument("--rate", type=float, help="photo, art: learning rate (default 2e-3, or 1e-3 with --from)")
+    parser.add_argument("--batch", type=int, default=24, help="photo, art: crops a step (default 24)")
+    parser.add_argument("--crop", type=int, default=96, help="photo, art: side of a crop in pixels (default 96)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads or worker processes")
     parser.add_argument("--device", default="cpu", help="photo, art: cpu or cuda (default cpu)")
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="export: where to")
     o = parser.parse_args()
+    o.start = WEIGHTS if o.start else None
     torch.set_num_threads(o.threads)
     o.work.mkdir(parents=True, exist_ok=True)
+    log = TrainingLog(o.work / f"{o.stage}.csv")
+    checkpoint = o.work / f"{o.stage}.pt"
     if o.stage == "data":
         for shard in data.build(o.data, o.work / "data", o.threads):
             print(shard, flush=True)
@@ -104,21 +153,25 @@ def main() -> None:
     if o.stage == "export":
         _export(o.work, o.out)
         return
-    samples, checkpoint = data.load(o.work / "data"), o.work / f"{o.stage}.pt"
-    state = _load(checkpoint)
+    own = o.stage == "art" and not (o.work / "data").exists()
+    try:
+        samples = data.own_pictures(o.data) if own else data.load(o.work / "data")
+    except FileNotFoundError as error:
+        parser.exit(2, f"{error}\n")
     if o.stage == "encoder":
-        _save(checkpoint, train_encoder.train(o.data, samples, state, o.minutes, o.seed))
+        state = _load(checkpoint) or _beginning(o.stage, o.start)
+        _save(checkpoint, train_encoder.train(o.data, samples, state, o.minutes, o.seed, log=log))
         (o.work / "pictures.pt").unlink(missing_ok=True)
     elif o.stage == "features":
-        _save(checkpoint, train_features.train(samples, state, o.minutes, o.seed))
+        _save(checkpoint, train_features.train(samples, _load(checkpoint), o.minutes, o.seed, log=log))
     elif o.stage == "aesthetic":
-        _save(checkpoint, train_aesthetic.fit(samples, _embed(_encoder(o.work)), o.seed))
+        _save(checkpoint, train_aesthetic.fit(samples, _embed(_encoder(o.work, o.start)), o.seed))
     else:
-        conditions = _conditions(o.work, samples, o.seed) if o.stage == "photo" else None
-        train_diffusion.train(
-            o.stage, samples, conditions, state, o.minutes, o.seed, device=o.device, crop=o.crop, batch=o.batch,
-            total_steps=o.steps, save=lambda s: _save(checkpoint, s),
-        )  # fmt: skip
+        _train_diffusion(o, samples, log)
+        if own:
+            target = _export_diffusion(_load(checkpoint), o.work, "art")
+            print(f'Wrote {target}. Use it: diffstyler stylize photo.png "oil painting" --art-weights {target}')
+    log.draw()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..device import native_cpu_bf16
 from ..diffusion.schedule import alpha_sigma
 from ..models.base import Role
 from ..models.lite_unet import LiteUNet
@@ -20,8 +21,8 @@ from .captions import MOODS, Facts, caption, crops, grade
 from .data import TrainingSet
 from .styles import STYLES
 
-ORIGIN_WEIGHT = {"art": 1.0, "filter": 1.5, "transfer": 0.5, "photo": 1.0}
-"""How often a styled picture of each origin is drawn: transfers are many and their style is the weakest."""
+ORIGIN_WEIGHT = {"art": 1.0, "filter": 1.2, "transfer": 1.0, "photo": 1.0}
+"""How often a styled picture of each origin is drawn."""
 FEATURED_WEIGHT = {
     "oil-painting": 1.6, "drawing": 1.6, "watercolor": 1.6, "woodcut": 1.6, "impressionism": 1.6, "van-gogh": 1.6,
 }  # fmt: skip
@@ -97,18 +98,26 @@ def _weights(samples: TrainingSet, role: Role) -> NDArray[np.float64]:
 
 def train(
     role: Role, samples: TrainingSet, conditions: Conditions | None, state: dict[str, Any], minutes: float, seed: int,
-    *, device: str = "cpu", crop: int = 64, batch: int = 48, total_steps: int, save: Callable[[dict[str, Any]], None],
-) -> dict[str, Any]:  # fmt: skip
-    """Continues `state` (empty at first) for `minutes` or until `total_steps`, over which the rate falls to zero.
+    *, device: str, crop: int, batch: int, rate: float, total_steps: int | None,
+    save: Callable[[dict[str, Any]], None], log: Callable[..., None],
+) -> None:  # fmt: skip
+    """Continues `state` for `minutes` or until `total_steps`; the learning rate falls to near zero over either.
 
-    `conditions` is None for the art network. `save` is called with the state every few minutes and at the end.
+    Args:
+        conditions: None for the art network.
+        state: a state that was saved, {"start": weights} to begin from those, or empty.
+        rate: highest learning rate.
+        save: called with the state every few minutes and at the end.
+        log: called with the step, its loss (mean of the last fifty) and crops a second now and then.
     """
     torch.manual_seed(seed)
     net = LiteUNet(role).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if "start" in state:
+        net.load_state_dict(state["start"])
     optimisers = _optimisers(net)
     average = copy.deepcopy(net).requires_grad_(False)
     step = 0
-    if state:
+    if "net" in state:
         net.load_state_dict(state["net"])
         average.load_state_dict(state["average"])
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
@@ -118,7 +127,7 @@ def train(
     def snapshot() -> dict[str, Any]:
         return {
             "net": net.state_dict(), "average": average.state_dict(), "step": step,
-            "optimisers": [o.state_dict() for o in optimisers],
+            "steps_before": state.get("steps_before", 0), "optimisers": [o.state_dict() for o in optimisers],
         }  # fmt: skip
 
     rng, np_rng = random.Random(seed + step), np.random.default_rng(seed + step)
@@ -128,11 +137,12 @@ def train(
     start = saved_at = time.monotonic()
     mean_loss, first = 0.0, step
     net.train()
-    bf16 = device != "cpu"
-    while step < total_steps and time.monotonic() - start < 60 * minutes:
+    bf16 = device != "cpu" or native_cpu_bf16()
+    while (gone := (time.monotonic() - start) / (60 * minutes)) < 1 and (total_steps is None or step < total_steps):
+        left = 1 - (step / total_steps if total_steps else gone)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * min(1.0, 0.02 + 1.5 * (1 - step / total_steps))
+                group["lr"] = rate * min(1.0, (step + 1) / 50) * min(1.0, 0.02 + 1.5 * left)
         picks = np_rng.choice(len(images), batch, p=weight)
         null = np.zeros(batch, bool)
         if conditions is not None:
@@ -182,10 +192,8 @@ def train(
                 slow.lerp_(fast, 1 - decay)
         mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
         if step % 25 == 0:
-            rate = (step - first) * batch / (time.monotonic() - start)
-            print(f"{role} step {step} loss {mean_loss:.4f} {rate:.1f} crops/s", flush=True)
+            log(step, loss=mean_loss, crops_per_second=(step - first) * batch / (time.monotonic() - start))
         if time.monotonic() - saved_at > 240:
             saved_at = time.monotonic()
             save(snapshot())
     save(snapshot())
-    return snapshot()

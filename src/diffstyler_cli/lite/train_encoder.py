@@ -70,16 +70,26 @@ def _prototypes(heads: torch.nn.Module, embedding: Tensor, facts: list[Facts]) -
 
 
 def train(
-    data: Path, samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 96
-) -> dict[str, Any]:
-    """Continues `state` (empty at first) for `minutes`; returns the new state with weights and optimiser."""
+    data: Path, samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 96,
+    *, log: Callable[..., None],
+) -> dict[str, Any]:  # fmt: skip
+    """Continues `state` for `minutes`; returns the new state with weights and optimiser.
+
+    `state` is empty at first, or {"start": weights}: then the text side stays as it is, so that networks which were
+    conditioned on its embeddings remain right, and pictures learn to lie closer to it.
+    """
     torch.manual_seed(seed)
     model = build_encoder()
+    if "start" in state:
+        model.load_state_dict(state["start"])
+    frozen = "start" in state or state.get("frozen", False)
+    for name, p in model.named_parameters():
+        p.requires_grad_(not frozen or name.startswith("visual."))
     heads = torch.nn.Linear(ENCODER["embed_dim"], len(_STYLE_NAMES) + len(_MOOD_NAMES))
-    parameters = [*model.parameters(), *heads.parameters()]
+    parameters = [p for p in (*model.parameters(), *heads.parameters()) if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, 1e-3, betas=(0.9, 0.98), weight_decay=0.05)
     step = 0
-    if state:
+    if "model" in state:
         model.load_state_dict(state["model"])
         heads.load_state_dict(state["heads"])
         optimiser.load_state_dict(state["optimiser"])
@@ -126,7 +136,8 @@ def train(
         step += 1
         mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
         if step % 50 == 0:
-            print(f"encoder step {step} loss {mean_loss:.3f} {(step - first) * batch / elapsed:.0f}/s", flush=True)
+            log(step, loss=mean_loss, pictures_per_second=(step - first) * batch / elapsed)
     return {
-        "model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(), "step": step
+        "model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
+        "frozen": frozen,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,9 @@ def place_contrast(a: Tensor, b: Tensor, places: Tensor) -> Tensor:
 
 
 def train(
-    samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 16, crop: int = 96
-) -> dict[str, Any]:
+    samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 16, crop: int = 96,
+    *, log: Callable[..., None],
+) -> dict[str, Any]:  # fmt: skip
     """Continues `state` (empty at first) for `minutes`; ends by measuring the layers' scales on photographs."""
     torch.manual_seed(seed)
     model = LiteFeatures()
@@ -80,7 +82,7 @@ def train(
         step += 1
         mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
         if step % 50 == 0:
-            print(f"features step {step} loss {mean_loss:.3f}", flush=True)
+            log(step, loss=mean_loss)
     some = torch.from_numpy(np.flatnonzero(samples.style == "photo")[:64])
     photos = images[some].permute(0, 3, 1, 2).float() / 127.5 - 1
     model.eval()

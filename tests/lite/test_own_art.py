@@ -1,0 +1,85 @@
+"""A person fits the art network to a folder of their own pictures, and paints with it."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from diffstyler_cli import Stylizer
+from diffstyler_cli.config import WeightPaths
+from diffstyler_cli.errors import UsageError, WeightsError
+from diffstyler_cli.lite.architecture import WEIGHTS
+
+TINY = {"size": 64, "steps": 2, "seed": 3}
+
+
+def train(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "diffstyler_cli.lite.train", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine" / "deeper"
+    folder.mkdir(parents=True)
+    for k, size in enumerate(((300, 300), (640, 320), (200, 280))):
+        Image.effect_noise(size, 90 + k).convert("RGB").save(folder / f"{k}.png")
+    (folder / "notes.txt").write_text("no picture")
+    return tmp_path / "mine"
+
+
+def test_a_folder_of_pictures_becomes_an_art_network(pictures: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    options = ("--data", str(pictures), "--work", str(work), "--from", "lite", "--batch", "4", "--crop", "32")
+    done = train("art", *options, "--steps", "25")
+    assert done.returncode == 0, done.stderr
+    weights = work / "art.safetensors"
+    assert f"--art-weights {weights}" in done.stdout
+    own, built_in = (
+        Stylizer.load("auto", device="cpu", weights=WeightPaths(art=weights)),
+        Stylizer.load("lite", device="cpu"),
+    )
+    assert own.name == "lite"
+    photo = Image.radial_gradient("L").convert("RGB")
+    a, b = (s.stylize(photo, "oil painting", lam=0.3, **TINY) for s in (own, built_in))
+    assert a.image.tobytes() != b.image.tobytes()
+    assert a.recipe["models"]["art"]["source"] == "file art.safetensors"
+    assert a.recipe["models"]["art"]["sha256"] != b.recipe["models"]["art"]["sha256"]
+    assert a.recipe["models"]["photo"] == b.recipe["models"]["photo"]
+
+    again = train("art", *options, "--steps", "50")  # goes on where it was
+    assert again.returncode == 0, again.stderr
+    with (work / "art.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["25", "50"]
+    assert all(0 < float(row["loss"]) < 3 for row in rows)
+    with Image.open(work / "art.png") as curves:
+        assert curves.size[0] > 300
+
+
+def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
+    done = train("art", "--data", str(tmp_path), "--work", str(tmp_path / "work"), "--from", "lite")
+    assert done.returncode == 2
+    assert done.stderr.startswith("no picture (.jpg")
+
+
+def test_weights_of_another_role_are_refused() -> None:
+    with pytest.raises(WeightsError, match=r"photo\.safetensors"):
+        Stylizer.load("lite", device="cpu", weights=WeightPaths(art=WEIGHTS / "photo.safetensors"))
+
+
+def test_a_file_that_is_no_lite_component_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "x.safetensors"
+    other.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    with pytest.raises(WeightsError, match=r"x\.safetensors"):
+        Stylizer.load("lite", device="cpu", weights=WeightPaths(art=other))
+
+
+def test_the_lite_set_has_one_art_network() -> None:
+    with pytest.raises(UsageError, match="--art-model is for the full set"):
+        Stylizer.load("lite", device="cpu", art_model="cc12m")

@@ -1,0 +1,86 @@
+"""How the training pictures are made: patches of an artwork in the place of a photo's, and who is held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffstyler_cli.lite.data import held_out
+from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
+
+pytest.importorskip("cv2", reason="the train extra is not installed")
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    across = np.linspace(0, 255, 256)
+    picture = np.stack([np.tile(across, (256, 1)), np.tile(across[:, None], (1, 256)), np.full((256, 256), 90.0)], 2)
+    picture[80:180, 80:180] = (250, 240, 230)
+    return picture.astype(np.uint8)
+
+
+@pytest.fixture
+def artwork() -> np.ndarray:
+    """Brown stripes three pixels wide, darker to the left."""
+    stripes = np.where((np.arange(256) // 3 % 2 == 0)[:, None, None], (220, 110, 60), (150, 70, 40))
+    return (stripes * np.linspace(0.2, 1, 256)[None, :, None]).astype(np.uint8)
+
+
+def test_a_transfer_has_the_artworks_colours_and_the_photos_forms(photo: np.ndarray, artwork: np.ndarray) -> None:
+    from diffstyler_cli.lite.transfer import transfer
+
+    out = transfer(photo, artwork, np.random.default_rng(0))
+    assert (out.shape, out.dtype) == (photo.shape, np.uint8)
+    green, drawn, own = (x[..., 1].astype(float).mean() for x in (artwork, out, photo))
+    assert abs(drawn - green) < 25 < abs(own - green)
+    light = [np.asarray(Image.fromarray(x).convert("L").reduce(16), float).ravel() for x in (photo, out)]
+    assert np.corrcoef(*light)[0, 1] > 0.4
+    rows, columns = (np.abs(np.diff(out.astype(float), axis=a)).mean() for a in (0, 1))
+    assert rows > 1.5 * columns  # the stripes lie across
+
+
+def test_a_transfer_is_the_same_for_the_same_seed(photo: np.ndarray, artwork: np.ndarray) -> None:
+    from diffstyler_cli.lite.transfer import transfer
+
+    a, b, c = (transfer(photo, artwork, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_regrading_moves_colours_and_contrast_towards_the_artwork(photo: np.ndarray, artwork: np.ndarray) -> None:
+    from diffstyler_cli.lite.transfer import regrade
+
+    out = regrade(photo, artwork)
+    before, after = (np.abs(x.mean((0, 1)) - artwork.mean((0, 1))).sum() for x in (photo, out))
+    assert after < 0.5 * before
+
+
+def test_every_filter_draws_a_picture_of_the_same_size(photo: np.ndarray) -> None:
+    from diffstyler_cli.lite.filters import FILTERS
+
+    for name, draw in FILTERS.items():
+        out = draw(photo.copy(), np.random.default_rng(0))
+        assert (out.shape, out.dtype) == (photo.shape, np.uint8), name
+        assert np.abs(out.astype(int) - photo).mean() > 3, name
+
+
+def test_the_hold_out_is_decided_by_the_name_alone() -> None:
+    names = [Path(f"{k}.jpg") for k in range(3000)]
+    held = [name for name in names if held_out(name)]
+    assert 0.04 < len(held) / len(names) < 0.09
+    assert all(held_out(Path("elsewhere") / name) for name in held)
+
+
+def test_an_embedding_table_survives_packing() -> None:
+    used = torch.tensor([3, 7, 49406])
+    table = torch.zeros(49408, 128)
+    table[used] = torch.randn(3, 128)
+    packed = pack_vocabulary({"token_embedding.weight": table, "other": torch.ones(2)}, used)
+    assert packed["token_embedding.rows"].shape == (3, 128)
+    back = unpack_vocabulary(packed)
+    assert set(back) == {"token_embedding.weight", "other"}
+    assert torch.equal(back["token_embedding.weight"], table)
