@@ -31,15 +31,18 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 class Terminal:
-    """The command line in a pseudo-terminal, and the screen as a person sees it."""
+    """The command line in a pseudo-terminal, and the screen as a person sees it; `program` is Python's arguments."""
 
-    def __init__(self, *arguments: object, columns: int = 100, rows: int = 40, **changes: str) -> None:
+    def __init__(
+        self, *arguments: object, columns: int = 100, rows: int = 40, program: tuple[str, ...] = (str(FAKE_APP),),
+        **changes: str,
+    ) -> None:  # fmt: skip
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.child = pexpect.spawn(
             sys.executable,
-            [str(FAKE_APP), *map(str, arguments)],
+            [*program, *map(str, arguments)],
             env=environment(**changes),
             dimensions=(rows, columns),
             timeout=20,

@@ -39,9 +39,12 @@ MODES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "ascii": ((), {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}),
     "40 columns": ((), {"COLUMNS": "40"}),
 }
-SLOW = {"sweep": ("pipe", "json", "quiet")}
-"""Where the stand-in cannot serve and torch is imported, modes that do not differ in the command's own code are left
-out."""
+
+
+def case(command: str, mode: str) -> Any:
+    """The sweep cannot be played by the stand-in and loads torch: modes that its own code does not know are slow."""
+    slow = command == "sweep" and mode not in ("pipe", "json", "quiet", "wide")
+    return pytest.param(command, mode, marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.fixture
@@ -63,9 +66,7 @@ def test_every_command_is_in_the_table() -> None:
     assert set(SCENARIOS) == set(COMMANDS)
 
 
-@pytest.mark.parametrize(
-    ("command", "mode"), [(c, m) for c in SCENARIOS for m in MODES if m in SLOW.get(c, tuple(MODES))]
-)
+@pytest.mark.parametrize(("command", "mode"), [case(c, m) for c in SCENARIOS for m in MODES])
 def test_what_is_printed_where(pictures: Path, command: str, mode: str) -> None:
     more, changes = MODES[mode]
     _, arguments, results = SCENARIOS[command]
@@ -100,6 +101,9 @@ def test_an_error_is_two_lines_and_leaves_standard_output_to_results(
     assert f"See diffstyler {command} --help." in lines[1]
 
 
+SHOWN = {"stylize": "new.png", "inspect": "\\x1b[31m", "sweep": "2 pictures", "download": "nothing to"}
+"""By command: what a person sees."""
+
 TERMINALS = {
     "wide": (120, {}),
     "40 columns": (40, {}),
@@ -109,15 +113,15 @@ TERMINALS = {
 }
 
 
-@pytest.mark.parametrize("mode", TERMINALS)
-@pytest.mark.parametrize("command", ["stylize", "inspect"])
+@pytest.mark.parametrize(("command", "mode"), [case(c, m) for c in SCENARIOS for m in TERMINALS])
 def test_at_a_terminal(pictures: Path, terminal: Callable[..., Terminal], command: str, mode: str) -> None:
     columns, changes = TERMINALS[mode]
-    window = terminal(command, *SCENARIOS[command][1], columns=columns, rows=120, **changes)
+    program, arguments, _ = SCENARIOS[command]
+    window = terminal(command, *arguments, columns=columns, rows=120, program=program, **changes)
     assert window.end() == 0
     screen = window.text()
     assert all(ord(c) >= 32 for c in screen.replace("\n", ""))
-    assert ("new.png" if command == "stylize" else "\\x1b[31m") in screen
+    assert SHOWN[command] in screen
     assert b"\x1b[31m \xe6" not in window.raw, "the prompt's own escape code"
     if mode == "no color":
         assert not re.search(rb"\x1b\[(?:\d+;)*[349][0-8]", window.raw)
