@@ -64,7 +64,7 @@ class StylizeConfig:
         "Length of free diffusion, in steps or as a multiple of --steps: larger keeps more of the photo.",
         symbol="T1", full="1.2x")  # fmt: skip
     prompt_weight: float = _option(
-        6.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
+        5.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
         symbol="w", low=-30.0, high=30.0, full=3.0)  # fmt: skip
     fresh_noise: float = _option(
         0.4, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
