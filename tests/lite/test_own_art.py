@@ -73,6 +73,16 @@ def test_weights_of_another_role_are_refused() -> None:
         Stylizer.load("lite", device="cpu", weights=WeightPaths(art=WEIGHTS / "photo.safetensors"))
 
 
+def test_a_file_without_a_vocabulary_is_no_encoder() -> None:
+    with pytest.raises(WeightsError, match=r"photo\.safetensors"):
+        Stylizer.load("lite", device="cpu", weights=WeightPaths(clip=WEIGHTS / "photo.safetensors"))
+
+
+def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
+    done = train("features", "--data", str(tmp_path), "--work", str(tmp_path / "work"), "--from", "lite")
+    assert (done.returncode, "--from has no effect on features" in done.stderr) == (2, True)
+
+
 def test_a_file_that_is_no_lite_component_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "x.safetensors"
     other.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")

@@ -39,10 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     state = SimpleNamespace(console=Console(), arguments=list(arguments))
     try:
-        # the others cost time to describe, and nothing will ask for them
-        commands = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
-        application = build(commands)
-        return int(application(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
+        return int(build()(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
     except KeyboardInterrupt:
         return 130
     except Terminated:
@@ -58,8 +55,8 @@ def run(arguments: Sequence[str]) -> int:
         close_log()
 
 
-def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
-    """The Typer application with all its commands, or with some."""
+def build() -> typer.Typer:
+    """The Typer application with all its commands."""
     app = typer.Typer(
         name="diffstyler",
         rich_markup_mode="rich",
@@ -68,7 +65,7 @@ def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
         epilog=markup(EPILOG),
     )
     app.callback(invoke_without_command=True)(_alone)
-    for name in commands:
+    for name in COMMANDS:
         module = importlib.import_module(f".{name}", __package__)
         app.command(name, short_help=module.SUMMARY, epilog=markup(EPILOG))(module.command)
     return app

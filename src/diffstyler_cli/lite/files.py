@@ -64,7 +64,12 @@ def pack_vocabulary(encoder: dict[str, Tensor], used: Tensor) -> dict[str, Tenso
 
 
 def unpack_vocabulary(encoder: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `pack_vocabulary`: words that were never trained on are rows of zeros and carry no signal."""
+    """The inverse of `pack_vocabulary`: words that were never trained on are rows of zeros and carry no signal.
+
+    A state that was not packed is returned as it is.
+    """
+    if not {f"{_TABLE}.ids", f"{_TABLE}.rows"} <= encoder.keys():
+        return encoder
     rows = encoder[f"{_TABLE}.rows"]
     table = torch.zeros(ENCODER["text_cfg"]["vocab_size"], rows.shape[1])
     table[encoder[f"{_TABLE}.ids"].long()] = rows

@@ -2,8 +2,8 @@
 
 Stages, in order: data, encoder, features, aesthetic, photo, art, export. Each continues its own checkpoint in the work
 folder and adds to its log, WORK/STAGE.csv, drawn as WORK/STAGE.png; `export` writes the weights that the package loads.
-`art --data DIR --from lite` fits the art network to the pictures of any folder, for --art-weights. Only `data` needs
-the `train` extra.
+`art --data DIR --from lite` fits the art network to the pictures of any folder without art/ and photos/ in it, for
+--art-weights. Only `data` needs the `train` extra.
 """
 
 from __future__ import annotations
@@ -125,7 +125,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with art/<style>/ and photos/, or of pictures")
     parser.add_argument("--work", type=Path, default=Path("lite-training"), help="folder for shards and checkpoints")
     parser.add_argument(
-        "--from", dest="start", choices=["lite"], help="encoder, photo, art: start from the built-in weights"
+        "--from",
+        dest="start",
+        choices=["lite"],
+        help="encoder, photo, art: start from the built-in weights; aesthetic: rate by the built-in encoder",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget of this run (default 10)")
     parser.add_argument(
@@ -141,6 +144,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="export: where to")
     o = parser.parse_args()
+    if o.start and o.stage in ("data", "features", "export"):
+        parser.error(f"--from has no effect on {o.stage}")
     o.start = WEIGHTS if o.start else None
     torch.set_num_threads(o.threads)
     o.work.mkdir(parents=True, exist_ok=True)
@@ -153,7 +158,7 @@ def main() -> None:
     if o.stage == "export":
         _export(o.work, o.out)
         return
-    own = o.stage == "art" and not (o.work / "data").exists()
+    own = o.stage == "art" and not ((o.data / "art").is_dir() and (o.data / "photos").is_dir())
     try:
         samples = data.own_pictures(o.data) if own else data.load(o.work / "data")
     except FileNotFoundError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from ..lite.architecture import ENCODER, WEIGHTS
 from ..lite.files import read_weights, unpack_vocabulary
+from ..weights.digest import sha256
 from ..weights.load import load_strict
 from .aesthetic import LinearAesthetic
 from .base import ComponentInfo, Components
@@ -36,10 +36,9 @@ def load_lite(
     for role in ROLES:
         path = files.get(role, folder / f"{role}.safetensors")
         states[role], facts = read_weights(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         parameters = sum(tensor.numel() for tensor in states[role].values())
         source = f"file {path.name}" if role in files else f"built in, trained {facts.get('trained', '?')}"
-        info[role] = ComponentInfo(f"lite-{role}", parameters, digest, source)
+        info[role] = ComponentInfo(f"lite-{role}", parameters, sha256(path), source)
         if role == "encoder":
             vocabulary = frozenset(facts.get("vocabulary", "").split())
             states[role] = unpack_vocabulary(states[role])
