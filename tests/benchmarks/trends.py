@@ -99,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("-o", dest="output", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, help="keep the sweeps here; those that are there go on or are taken")
     parser.add_argument("--options", default="", help='more options of the sweep, as in "--steps 20 --size 192"')
     given = parser.parse_args()
     from diffstyler_cli import Stylizer
@@ -106,9 +107,9 @@ def main() -> None:
     stylizer = Stylizer.load("lite", device="cpu", dtype="fp32")
     content: Lines = {}
     art: Lines = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         for photo in given.photos:
-            place = Path(folder) / photo.stem
+            place = (given.folder or Path(scratch)) / photo.stem
             cells = sweep(photo, place, ["--seed", "1", *given.options.split()])
             for cell in cells:
                 cell |= {"content": cell["scores"]["content"], "art": art_statistic(stylizer, place / cell["file"])}
