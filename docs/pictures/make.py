@@ -39,6 +39,18 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
         (f"--prompt-weight {weight}", ["stylize", str(PHOTO), "watercolor", "--prompt-weight", weight, "--seed", "1"])
         for weight in ("2", "4", "9")
     ],
+    "losses": [
+        (" ".join(options) or "the defaults", ["stylize", str(PHOTO), "van gogh", *options, "--seed", "1"])
+        for options in (
+            (),
+            ("--w-instruction", "0"),
+            ("--w-content", "0"),
+            ("--w-nce", "0"),
+            ("--w-aesthetic", "0"),
+            ("--w-tv", "0"),
+            ("--guidance-scale", "0"),
+        )
+    ],
 }
 
 

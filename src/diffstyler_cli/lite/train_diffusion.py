@@ -96,6 +96,15 @@ def _weights(samples: TrainingSet, role: Role) -> NDArray[np.float64]:
     return share
 
 
+def _times(batch: int, generator: torch.Generator) -> Tensor:
+    """Times of a batch in [0, 1), one stratified draw for less noise in the gradient; three quarters of them
+    logit-normal (Esser et al. 2024), most at the noise levels where a style takes shape."""
+    u = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    u = u[torch.randperm(batch, generator=generator)]
+    bell = torch.sigmoid(0.3 + torch.special.ndtri(u.clamp(1e-4, 1 - 1e-4)))
+    return torch.where(torch.arange(batch) % 4 == 0, u, bell)
+
+
 def train(
     role: Role, samples: TrainingSet, conditions: Conditions | None, state: dict[str, Any], minutes: float, seed: int,
     *, device: str, crop: int, batch: int, rate: float, total_steps: int | None,
@@ -171,9 +180,7 @@ def train(
                     rows.append(conditions.draw(str(samples.style[i]), mood, rng))
             cond = torch.stack(rows).to(device)
         x0 = (x * 2 - 1).to(device, memory_format=torch.channels_last)
-        # one stratified draw of time over the batch: less noise in the gradient
-        t = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-        t = t[torch.randperm(batch, generator=generator)].to(device)
+        t = _times(batch, generator).to(device)
         eps = torch.randn(x0.shape, generator=generator).to(device)
         alpha, sigma = (a.float().view(-1, 1, 1, 1) for a in alpha_sigma(t))
         with torch.autocast(device, torch.bfloat16, enabled=bf16):

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..diffusion.schedule import alpha_sigma, per_sample
 from .base import Role, VelocityNetwork
+
+DETAIL = 0.12
+"""Deviation of a picture's fine detail (what a 3×3 mean takes away) in -1…1, measured on the training photographs."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class _Block(nn.Module):
 class LiteUNet(VelocityNetwork):
     """U-Net on a pixel-unshuffled grid, without attention: what it learns on crops holds at every size.
 
+    A network this small cannot carry white noise from input to output, as v asks of it, and leaves grain behind. So
+    the finest noise is dealt with in closed form, after Karras et al. 2022: x̂0 = α·s²/(α²s² + σ²)·x + …, the best
+    linear estimate of detail of deviation s in white noise; the network adds the rest.
+
     `forward(x, t, cond)`: x B×3×H×W with H and W divisible by 16, t (B,) in [0, 1], cond B×cond_dim of unit rows or
     zeros (null condition); returns v, B×3×H×W float32.
     """
@@ -83,6 +91,7 @@ class LiteUNet(VelocityNetwork):
         self.norm_out = nn.GroupNorm(8, widths[0])
         self.conv_unfold = nn.Conv2d(widths[0], 4 * stem, 3, padding=1)
         self.conv_join = nn.Conv2d(2 * stem, stem, 3, padding=1)
+        self.last = _Block(stem, stem, emb)
         self.conv_out = nn.Conv2d(stem, 12, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
@@ -114,6 +123,9 @@ class LiteUNet(VelocityNetwork):
             if i > 0:
                 h = self.grow[i - 1](F.interpolate(h, scale_factor=2.0, mode="nearest"))
         h = F.pixel_shuffle(self.conv_unfold(F.silu(self.norm_out(h))), 2)
-        h = F.silu(self.conv_join(torch.cat([h, outer], dim=1)))
-        out: Tensor = F.pixel_shuffle(self.conv_out(h), 2).float()
+        h = self.last(self.conv_join(torch.cat([h, outer], dim=1)), emb)
+        rest = F.pixel_shuffle(self.conv_out(F.silu(h)), 2).float()
+        alpha, sigma = (per_sample(a.float(), rest) for a in alpha_sigma(t))
+        variance = (alpha * DETAIL).square() + sigma.square()
+        out: Tensor = alpha * sigma * (1 - DETAIL**2) / variance * x.float() + 0.5 * variance.rsqrt() * rest
         return out

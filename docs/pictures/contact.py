@@ -1,0 +1,61 @@
+"""Paints photos in every style that the lite models know, by default settings and seed 1, as the sheet of docs/lite.md.
+
+`python docs/pictures/contact.py PHOTO... --folder WORK [--part 1/2] [--sheet SHEET.jpg]`. Pictures that are in the
+folder already are kept, so that it goes on where it stopped, and processes with a part each share the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from diffstyler_cli import Stylizer
+from diffstyler_cli.lite.styles import STYLES
+
+CELL, LABEL = 192, 150
+
+
+def paint(photos: list[Path], folder: Path, part: int, parts: int) -> None:
+    stylizer = Stylizer.load("lite", device="cpu")
+    todo = [(photo, style) for photo in photos for style in STYLES][part - 1 :: parts]
+    for photo, style in todo:
+        target = folder / f"{photo.stem}__{style.key}.png"
+        if not target.exists():
+            start = time.monotonic()
+            stylizer.stylize(photo, style.names[0], seed=1).image.save(target)
+            print(f"{target.name} {time.monotonic() - start:.1f} s", flush=True)
+
+
+def sheet(photos: list[Path], folder: Path) -> Image.Image:
+    out = Image.new("RGB", (LABEL + len(photos) * CELL, (len(STYLES) + 1) * CELL), "white")
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(16)
+    rows = [("photo", photos)]
+    rows += [(style.names[0], [folder / f"{photo.stem}__{style.key}.png" for photo in photos]) for style in STYLES]
+    for row, (label, paths) in enumerate(rows):
+        draw.text((8, row * CELL + CELL // 2), label, "black", font, anchor="lm")
+        for column, path in enumerate(paths):
+            with Image.open(path) as picture:
+                fitted = ImageOps.fit(picture.convert("RGB"), (CELL - 4, CELL - 4), Image.Resampling.LANCZOS)
+            out.paste(fitted, (LABEL + column * CELL, row * CELL + 2))
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", nargs="+", type=Path)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--part", default="1/1", help="which part of the pictures to paint, as in 2/3")
+    parser.add_argument("--sheet", type=Path, help="write the sheet here; every part must be there")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    part, parts = map(int, given.part.split("/"))
+    paint(given.photos, given.folder, part, parts)
+    if given.sheet:
+        sheet(given.photos, given.folder).save(given.sheet, quality=85)
+
+
+if __name__ == "__main__":
+    main()
