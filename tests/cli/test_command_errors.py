@@ -22,7 +22,7 @@ USAGE = [
     (["stylize", "photo.png", "oil", "--lambda", "nan"], "--lambda nan is outside"),
     (["stylize", "photo.png", "oil", "--lambda", "much"], "--lambda 'much' is not a number"),
     (["stylize", "photo.png", "oil", "--steps", "2.5"], "--steps '2.5' is not a whole number"),
-    (["stylize", "photo.png", "oil", "--t1", "20"], "T must not exceed T1"),
+    (["stylize", "photo.png", "oil", "--t1", "10"], "T must not exceed T1"),
     (["stylize", "photo.png", "oil", "--solver", "euler"], "--solver 'euler' is not one of"),
     (["stylize", "photo.png", "oil", "-n", "0"], "--variations 0 is outside"),
     (["stylize", "photo.png", "oil", "-n", "many"], "--variations 'many' is not a whole number"),

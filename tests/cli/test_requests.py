@@ -57,7 +57,7 @@ def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
     ("change", "settings", "changed"),
     [
         (interactive.stronger, {}, {"prompt_weight": 6.25, "t1": "1x"}),
-        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 6.25, "t1": "57"}),
+        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 6.25, "t1": "58"}),
         (interactive.stronger, {"t1": "1x", "prompt_weight": 30.0}, {}),
         (interactive.weaker, {}, {"prompt_weight": 4.0, "t1": "1.2x"}),
         (interactive.more_content, {}, {"w_content": 200.0, "t1": "1.3x"}),

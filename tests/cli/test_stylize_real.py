@@ -40,7 +40,8 @@ def test_two_variations_with_every_loss_and_their_recipes(photo: Path) -> None:
         assert {"free", "sample", "write"} <= set(result["timings"])
         width, height = result["size"]
         assert width * 30 == pytest.approx(height * 40, rel=0.1)
-        assert Image.open(result["path"]).size == (width, height)
+        with Image.open(result["path"]) as picture:
+            assert picture.size == (width, height)
         recipe = read_recipe(Path(result["path"]))
         assert recipe is not None
         assert recipe["settings"]["seed"] == result["seed"]
