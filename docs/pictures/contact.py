@@ -7,6 +7,7 @@ folder already are kept, so that it goes on where it stopped, and processes with
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def paint(photos: list[Path], folder: Path, part: int, parts: int) -> None:
         target = folder / f"{photo.stem}__{style.key}.png"
         if not target.exists():
             start = time.monotonic()
-            stylizer.stylize(photo, style.names[0], seed=1).image.save(target)
+            unfinished = target.with_suffix(".part")
+            stylizer.stylize(photo, style.names[0], seed=1).image.save(unfinished, "PNG")
+            os.replace(unfinished, target)
             print(f"{target.name} {time.monotonic() - start:.1f} s", flush=True)
 
 

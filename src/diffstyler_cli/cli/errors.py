@@ -144,7 +144,8 @@ def explain(error: BaseException, command: str = "diffstyler") -> Failure:
     """
     row = next(row for row in TABLE if row.matches(error))
     advice = getattr(error, "advice", "") or " ".join([_guess(error), row.advice.format(command=command)]).strip()
-    return Failure(row.code or error.code, row.message(error), advice)  # type: ignore[attr-defined]
+    code = row.code or error.code  # type: ignore[attr-defined]  # rows without a code are of our own errors
+    return Failure(code, row.message(error), advice)
 
 
 def _usage(error: BaseException) -> tuple[str, str]:
@@ -153,7 +154,8 @@ def _usage(error: BaseException) -> tuple[str, str]:
         close = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
         guess = f"Did you mean {close}?" if close else ""
         return f"There is no option {getattr(error, 'option_name', '')}.", guess
-    message = " ".join(error.format_message().split()).partition(" Did you mean ")[0]  # type: ignore[attr-defined]
+    whole = error.format_message()  # type: ignore[attr-defined]  # every error of either click has it
+    message = " ".join(whole.split()).partition(" Did you mean ")[0]
     return message.rstrip(".") + ".", ""
 
 

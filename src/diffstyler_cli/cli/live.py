@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import RenderableType
+    from rich.progress import TaskID
     from rich.table import Table
 
     from ..losses.objective import TermReport
@@ -95,14 +96,14 @@ class Bars:
             auto_refresh=False,
             expand=True,
         )
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, event: Event) -> None:
         if event.phase not in PHASES:
             return
         if event.phase not in self._tasks:
             self._tasks[event.phase] = self._progress.add_task(PHASES[event.phase], total=event.steps)
-        self._progress.update(self._tasks[event.phase], completed=event.step)  # type: ignore[arg-type]
+        self._progress.update(self._tasks[event.phase], completed=event.step)
         if event.losses:
             self._losses = event.losses
             for name, term in event.losses.items():
@@ -152,7 +153,7 @@ def loss_table(losses: Mapping[str, TermReport], first: Mapping[str, TermReport]
     if width >= 60:
         columns = [columns[0], columns[1], ("weight", "right"), ("gradient", "right"), columns[2]]
     for name, justify in columns:
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # left or right
     for name, term in losses.items():
         change = term.value - first[name].value
         style = "green" if change < 0 else "red" if change > 0 else "dim"

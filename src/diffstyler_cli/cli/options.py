@@ -40,7 +40,7 @@ def takes_settings(
         settings = {name: convert(name, value) for name, value in given.items() if value is not None}
         return command(**arguments, settings=settings)
 
-    with_settings.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_settings.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect
     with_settings.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": int}
     return with_settings
 

@@ -133,7 +133,7 @@ def likeness(original: Description, made: Image) -> Likeness:
         if before.size != after.size or before.mode != after.mode:
             return Likeness(False, 255, 255.0)
         difference = ImageChops.difference(before, after)
-    largest = max(int(band.getextrema()[1]) for band in difference.split())  # type: ignore[arg-type]
+    largest = max(int(band.getextrema()[1]) for band in difference.split())  # type: ignore[arg-type]  # pairs
     means = ImageStat.Stat(difference).mean
     return Likeness(largest == 0, largest, sum(means) / len(means))
 

@@ -303,7 +303,7 @@ def plain_table(*columns: tuple[str, str]) -> Table:
     """An empty table of columns with their names and "left" or "right"."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
     for name, justify in columns:
-        table.add_column(Text(brief(name, 32)), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(Text(brief(name, 32)), justify=justify, overflow="fold")  # type: ignore[arg-type]  # left or right
     return table
 
 

@@ -49,7 +49,7 @@ def _beginning(stage: str, start: Path | None) -> dict[str, Any]:
     }
 
 
-def _encoder(work: Path, start: Path | None) -> torch.nn.Module:
+def _encoder(work: Path, start: Path | None) -> Any:
     model = train_encoder.build_encoder()
     state = _load(work / "encoder.pt") or _beginning("encoder", start)
     if not state:
@@ -58,7 +58,7 @@ def _encoder(work: Path, start: Path | None) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _embed(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
+def _embed(model: Any) -> Callable[[Tensor], Tensor]:
     """B×H×W×3 uint8 pictures to unit embeddings."""
 
     def embed(images: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def _embed(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
         for part in torch.split(images, 256):
             x = part.permute(0, 3, 1, 2).float() / 255
             x = F.interpolate(x, size=(train_encoder.IMAGE_SIZE,) * 2, mode="bilinear", antialias=True)
-            out.append(F.normalize(model.encode_image(train_encoder.normalise(x)), dim=-1))  # type: ignore[operator]
+            out.append(F.normalize(model.encode_image(train_encoder.normalise(x)), dim=-1))
         return torch.cat(out)
 
     return embed
@@ -89,7 +89,7 @@ def _conditions(work: Path, start: Path | None, samples: data.TrainingSet, seed:
         _save(pictures, {"embedding": _embed(model)(torch.from_numpy(samples.images))})
 
     def encode_text(texts: list[str]) -> Tensor:
-        return F.normalize(model.encode_text(tokenise(texts)), dim=-1)  # type: ignore[operator]
+        return F.normalize(model.encode_text(tokenise(texts)), dim=-1)
 
     return train_diffusion.Conditions(encode_text, _load(pictures)["embedding"], seed)
 

@@ -1,4 +1,4 @@
-"""Training of the two lite diffusion networks: v-prediction on crops, cosine time, Muon, an average of the weights."""
+"""Training of the two lite diffusion networks: v-prediction on crops, Muon, an average of the weights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # takes no closure
         for group in self.param_groups:
             for p in group["params"]:
                 buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
@@ -120,7 +120,7 @@ def train(
         log: called with the step, its loss (mean of the last fifty) and crops a second now and then.
     """
     torch.manual_seed(seed)
-    net = LiteUNet(role).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = LiteUNet(role).to(device).to(memory_format=torch.channels_last)
     if "start" in state:
         net.load_state_dict(state["start"])
     optimisers = _optimisers(net)

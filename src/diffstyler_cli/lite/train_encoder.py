@@ -28,14 +28,15 @@ _STYLE_NAMES: list[str | None] = ["photo", *(s.key for s in STYLES)]
 _MOOD_NAMES: list[str | None] = [None, *MOODS]
 
 
-def build_encoder() -> torch.nn.Module:
-    """The untrained open_clip model of `ENCODER`."""
-    model: torch.nn.Module = open_clip.CLIP(**ENCODER)
-    return model
+def build_encoder() -> Any:
+    """The untrained open_clip model of `ENCODER`; open_clip has no types."""
+    return open_clip.CLIP(**ENCODER)
 
 
 def tokenizer() -> Callable[[list[str]], Tensor]:
-    return open_clip.SimpleTokenizer(context_length=ENCODER["text_cfg"]["context_length"])  # type: ignore[no-any-return]
+    length = ENCODER["text_cfg"]["context_length"]
+    made: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(context_length=length)
+    return made
 
 
 def titles(data: Path) -> dict[str, str]:
@@ -121,9 +122,9 @@ def train(
             texts.append(text)
             stated.append(said)
         true = torch.tensor([[s.hold_for(f) for s in stated] for f in facts], dtype=torch.float32)
-        image = F.normalize(model.encode_image(normalise(x).to(memory_format=torch.channels_last)), dim=-1)  # type: ignore[operator]
-        words = F.normalize(model.encode_text(tokenise(texts)), dim=-1)  # type: ignore[operator]
-        logits = model.logit_scale.exp().clamp(max=50) * image @ words.T  # type: ignore[operator]
+        image = F.normalize(model.encode_image(normalise(x).to(memory_format=torch.channels_last)), dim=-1)
+        words = F.normalize(model.encode_text(tokenise(texts)), dim=-1)
+        logits = model.logit_scale.exp().clamp(max=50) * image @ words.T
         loss = (
             -((true / true.sum(1, keepdim=True)) * logits.log_softmax(1)).sum(1).mean()
             - ((true / true.sum(0)) * logits.log_softmax(0)).sum(0).mean()

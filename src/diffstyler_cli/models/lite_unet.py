@@ -11,9 +11,10 @@ from torch.nn import functional as F
 
 from ..diffusion.schedule import alpha_sigma, per_sample
 from .base import Role, VelocityNetwork
+from .unet import Conditioned, Stack
 
 DETAIL = 0.12
-"""Deviation of a picture's fine detail (what a 3×3 mean takes away) in -1…1, measured on the training photographs."""
+"""Deviation of a picture's fine detail (what a 3×3 mean takes away) in -1…1: 0.115 on eight training photographs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,13 @@ LITE_PRESETS: dict[str, LiteConfig] = {
 }
 
 
-class _Block(nn.Module):
+def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
+    return conv
+
+
+class _Block(Conditioned):
     """Residual block: norm, SiLU, conv, norm, modulation by the condition, SiLU, conv (zero at start)."""
 
     def __init__(self, c_in: int, c_out: int, c_emb: int) -> None:
@@ -41,9 +48,7 @@ class _Block(nn.Module):
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.film = nn.Linear(c_emb, 2 * c_out)
         self.norm2 = nn.GroupNorm(8, c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+        self.conv2 = _zero(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
@@ -80,10 +85,8 @@ class LiteUNet(VelocityNetwork):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
         for i, width in enumerate(widths):
-            self.down.append(nn.ModuleList(_Block(width, width, emb) for _ in range(config.blocks)))
-            self.up.append(
-                nn.ModuleList(_Block(2 * width if k == 0 else width, width, emb) for k in range(config.blocks))
-            )
+            self.down.append(Stack(*(_Block(width, width, emb) for _ in range(config.blocks))))
+            self.up.append(Stack(*(_Block(2 * width if k == 0 else width, width, emb) for k in range(config.blocks))))
             if i + 1 < len(widths):
                 self.shrink.append(nn.Conv2d(width, widths[i + 1], 3, stride=2, padding=1))
                 self.grow.append(nn.Conv2d(widths[i + 1], width, 3, padding=1))
@@ -92,9 +95,7 @@ class LiteUNet(VelocityNetwork):
         self.conv_unfold = nn.Conv2d(widths[0], 4 * stem, 3, padding=1)
         self.conv_join = nn.Conv2d(2 * stem, stem, 3, padding=1)
         self.last = _Block(stem, stem, emb)
-        self.conv_out = nn.Conv2d(stem, 12, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+        self.conv_out = _zero(nn.Conv2d(stem, 12, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         t = self.check_inputs(x, t, cond)
@@ -110,22 +111,19 @@ class LiteUNet(VelocityNetwork):
         h = self.conv_fold(F.pixel_unshuffle(outer, 2))
         skips = []
         for i, blocks in enumerate(self.down):
-            for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, emb)
+            h = blocks(h, emb)
             skips.append(h)
             if i < len(self.shrink):
                 h = self.shrink[i](h)
         h = self.middle(h, emb)
         for i in reversed(range(len(self.up))):
-            h = torch.cat([h, skips[i]], dim=1)
-            for block in self.up[i]:  # type: ignore[attr-defined]
-                h = block(h, emb)
+            h = self.up[i](torch.cat([h, skips[i]], dim=1), emb)
             if i > 0:
                 h = self.grow[i - 1](F.interpolate(h, scale_factor=2.0, mode="nearest"))
         h = F.pixel_shuffle(self.conv_unfold(F.silu(self.norm_out(h))), 2)
         h = self.last(self.conv_join(torch.cat([h, outer], dim=1)), emb)
         rest = F.pixel_shuffle(self.conv_out(F.silu(h)), 2).float()
-        alpha, sigma = (per_sample(a.float(), rest) for a in alpha_sigma(t))
+        alpha, sigma = (per_sample(a, rest) for a in alpha_sigma(t))
         variance = (alpha * DETAIL).square() + sigma.square()
         out: Tensor = alpha * sigma * (1 - DETAIL**2) / variance * x.float() + 0.5 * variance.rsqrt() * rest
         return out
