@@ -97,6 +97,7 @@ def test_the_list_shows_every_source_and_what_is_cached(world: World) -> None:
     for source in world.sources:
         assert str(source) in outcome.out
     assert spec(KEY).licence in outcome.out
+    assert f"{spec(KEY).parameters:,}" in outcome.out
     assert " no " in outcome.out
     world.begin(100)
     assert "100 B arrived" in world.run("--list").out

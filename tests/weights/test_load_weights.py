@@ -194,6 +194,7 @@ def test_a_file_loads_in_lots_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, lot: int
 ) -> None:
     monkeypatch.setattr(load, "LOT", lot)
+    monkeypatch.setattr(load, "PICKLE_LOT", lot)
     original = Tall()
     path = tmp_path / f"x{suffix}"
     state = {f"model.{name}": tensor for name, tensor in original.state_dict().items()} | {"rest": torch.zeros(2)}

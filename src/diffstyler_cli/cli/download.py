@@ -142,7 +142,10 @@ class _Job:
     def show(self) -> None:
         self.console.report(_component_table(self.components, self.cache))
         rows = ((component.key, source) for component in self.components for source in component.sources)
-        self.console.report(f"\nSources, in order of trying:\n{_places(rows)}\n\nCache: {self.cache.folder}")
+        self.console.report(f"\nSources, in order of trying:\n{_places(rows)}")
+        facts = ((component.key, _facts(component)) for component in self.components)
+        self.console.report(f"\nParameters, and SHA-256 of the right files:\n{_places(facts)}")
+        self.console.report(f"\nCache: {self.cache.folder}")
 
     def foresee(self) -> None:
         plans = self._plans()
@@ -360,6 +363,11 @@ def _plan_table(plans: Sequence[Plan]) -> Table:
 
 def _places(rows: Iterable[tuple[str, object]]) -> str:
     return "\n".join(f"  {key:10} {place}" for key, place in rows)
+
+
+def _facts(component: ComponentSpec) -> str:
+    hashes = ", ".join(digest if len(digest) == 64 else f"{digest}…" for digest in component.sha256)
+    return f"{component.parameters:>11,}  {hashes or 'as the source states it'}"
 
 
 def _first_places(plans: Sequence[Plan]) -> str:

@@ -21,6 +21,8 @@ SHOWN = 3
 """Names that a message lists before it only counts."""
 LOT = 64 << 20
 """Bytes of a file that are in memory at once while it is loaded."""
+PICKLE_LOT = 4 * LOT
+"""The same of a mapped pickle, whose table takes longer to read."""
 
 T = TypeVar("T")
 Place = Callable[[str, Tensor], Tensor]
@@ -75,8 +77,8 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> No
 def load_file_strict(module: nn.Module, path: Path, what: str, select: Select, place: Place) -> None:
     """Loads a file into a module that has no weights yet, a few tensors at a time.
 
-    A safetensors file is mapped anew for every `LOT` bytes, so that memory holds the weights as `place` makes them and
-    little else; where `place` returns a tensor as it is, that stays mapped.
+    A file is mapped anew for every `LOT` bytes (`PICKLE_LOT` of a pickle), so that memory holds the weights as `place`
+    makes them and little else; where `place` returns a tensor as it is, that stays mapped.
 
     Args:
         what: names the weights in messages.
@@ -91,15 +93,18 @@ def load_file_strict(module: nn.Module, path: Path, what: str, select: Select, p
         shapes = _shapes(path)
         names = select({name: name for name in shapes})
         check_strict(module, select(shapes), what)
-        for lot in _lots({name: shapes[names[name]].nbytes for name in names}):
+        for lot in _lots({name: shapes[names[name]].nbytes for name in names}, LOT):
             with _opened(path) as file:
                 placed = {name: place(name, file.get_tensor(names[name])) for name in lot}
             module.load_state_dict(placed, strict=False, assign=True)
     else:
         state = select(read_state(path))
         check_strict(module, state, what)
-        for lot in _lots({name: tensor.nbytes for name, tensor in state.items()}):
+        mapped = zipfile.is_zipfile(path)
+        for lot in _lots({name: tensor.nbytes for name, tensor in state.items()}, PICKLE_LOT if mapped else LOT):
             module.load_state_dict({name: place(name, state.pop(name)) for name in lot}, strict=False, assign=True)
+            if mapped and state:  # what was read of a mapping stays in memory for as long as the mapping
+                state = {name: tensor for name, tensor in select(read_state(path)).items() if name in state}
 
 
 def check_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
@@ -144,11 +149,11 @@ def _shapes(path: Path) -> dict[str, Tensor]:
         return {name: torch.empty_like(file.get_tensor(name), device="meta") for name in file.keys()}  # noqa: SIM118
 
 
-def _lots(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """The names in lots of about `LOT` bytes."""
+def _lots(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """The names in lots of about `limit` bytes."""
     lot: list[str] = []
     for name, size in sizes.items():
-        if lot and sum(sizes[other] for other in lot) + size > LOT:
+        if lot and sum(sizes[other] for other in lot) + size > limit:
             yield lot
             lot = []
         lot.append(name)
