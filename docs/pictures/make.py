@@ -33,11 +33,11 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
     ],
     "guidance": [
         (f"--guidance-scale {scale}", ["stylize", str(PHOTO), "woodcut", "--guidance-scale", scale, "--seed", "1"])
-        for scale in ("0", "1", "4")
+        for scale in ("0", "3", "8")
     ],
     "prompt-weight": [
         (f"--prompt-weight {weight}", ["stylize", str(PHOTO), "watercolor", "--prompt-weight", weight, "--seed", "1"])
-        for weight in ("2", "4", "9")
+        for weight in ("1", "2", "4")
     ],
     "losses": [
         (" ".join(options) or "the defaults", ["stylize", str(PHOTO), "van gogh", *options, "--seed", "1"])

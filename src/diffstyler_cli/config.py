@@ -64,13 +64,13 @@ class StylizeConfig:
         "Length of free diffusion, in steps or as a multiple of --steps: larger keeps more of the photo.",
         symbol="T1", full="1.2x")  # fmt: skip
     prompt_weight: float = _option(
-        5.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
+        2.0, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
         symbol="w", low=-30.0, high=30.0, full=3.0)  # fmt: skip
     fresh_noise: float = _option(
-        0.5, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
+        0.4, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
         symbol="ρ", low=0.0, high=1.0, full=0.0)  # fmt: skip
     # --- sampling ----------------------------------------------------------------------------------------------------
-    steps: int = _option(20, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000, full=50)
+    steps: int = _option(12, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000, full=50)
     solver: str = _option(
         "dpmpp_2m",
         "--solver",
@@ -99,7 +99,7 @@ class StylizeConfig:
     )
     # --- losses ------------------------------------------------------------------------------------------------------
     guidance_scale: float = _option(
-        2.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
+        3.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
         symbol="γ", low=0.0, high=1000.0, full=1.0)  # fmt: skip
     guide: str = _option(
         "art", "--guide", PANEL_LOSSES, "Networks that the gradient is taken through; none is fastest.", choices=GUIDES

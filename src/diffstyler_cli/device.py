@@ -54,6 +54,11 @@ def native_cpu_bf16() -> bool:
     return any(getattr(torch.cpu, check, bool)() for check in checks)
 
 
+def bf16_where_native(device: str) -> torch.autocast:
+    """Autocast to bf16 on `device` ("cuda", "cpu" …), without effect on a CPU that would emulate it."""
+    return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or native_cpu_bf16())
+
+
 def free_memory(device: torch.device) -> int | None:
     """Bytes that may still be allocated on `device`; None where the system does not say."""
     if device.type == "cuda":

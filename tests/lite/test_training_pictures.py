@@ -11,6 +11,7 @@ from PIL import Image
 
 from diffstyler_cli.lite.data import held_out
 from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
+from diffstyler_cli.lite.styles import GRID, STYLES
 
 pytest.importorskip("cv2", reason="the train extra is not installed")
 
@@ -51,12 +52,12 @@ def test_a_transfer_is_the_same_for_the_same_seed(photo: np.ndarray, artwork: np
     assert not np.array_equal(a, c)
 
 
-def test_regrading_moves_colours_and_contrast_towards_the_artwork(photo: np.ndarray, artwork: np.ndarray) -> None:
-    from diffstyler_cli.lite.transfer import regrade
+def test_palettes_tell_which_artwork_has_the_colours_of_a_photo(photo: np.ndarray, artwork: np.ndarray) -> None:
+    from diffstyler_cli.lite.transfer import palette
 
-    out = regrade(photo, artwork)
-    before, after = (np.abs(x.mean((0, 1)) - artwork.mean((0, 1))).sum() for x in (photo, out))
-    assert after < 0.5 * before
+    alike = np.roll(photo[::-1], 3, axis=2 - 1)
+    near, far = (np.square(palette(x) - palette(photo)).sum() for x in (alike, artwork))
+    assert near < 0.1 * far
 
 
 def test_every_filter_draws_a_picture_of_the_same_size(photo: np.ndarray) -> None:
@@ -66,6 +67,24 @@ def test_every_filter_draws_a_picture_of_the_same_size(photo: np.ndarray) -> Non
         out = draw(photo.copy(), np.random.default_rng(0))
         assert (out.shape, out.dtype) == (photo.shape, np.uint8), name
         assert np.abs(out.astype(int) - photo).mean() > 3, name
+
+
+def test_every_style_with_artworks_has_an_underpainting(photo: np.ndarray) -> None:
+    from diffstyler_cli.lite.underpainting import UNDERPAINTINGS
+
+    assert set(UNDERPAINTINGS) == {style.key for style in STYLES if style.folder}
+    for name, draw in UNDERPAINTINGS.items():
+        out = draw(photo.copy(), np.random.default_rng(0))
+        assert (out.shape, out.dtype) == (photo.shape, np.uint8), name
+        assert np.abs(out.astype(int) - photo).mean() > 0.5, name
+
+
+def test_big_pixels_lie_on_the_grid(photo: np.ndarray) -> None:
+    from diffstyler_cli.lite.filters import FILTERS
+
+    out = FILTERS["pixel-art"](photo.copy(), np.random.default_rng(0))
+    cell = GRID // 2
+    assert np.array_equal(out, out[::cell, ::cell].repeat(cell, 0).repeat(cell, 1))
 
 
 def test_the_hold_out_is_decided_by_the_name_alone() -> None:

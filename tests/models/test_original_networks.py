@@ -80,12 +80,12 @@ def distance(v: Tensor, expected: Tensor) -> float:
     return ((v - expected).norm() / expected.norm()).item()
 
 
-def assert_golden(v: Tensor, golden: dict) -> None:
+def assert_golden(v: Tensor, golden: dict, within: float = 1e-4) -> None:
     patch = torch.tensor(golden["slice"])
     assert v.dtype == torch.float32
-    assert v.mean().item() == pytest.approx(golden["mean"], abs=1e-4 * golden["std"])
-    assert v.std().item() == pytest.approx(golden["std"], rel=1e-4)
-    assert (v[:, :, 30:33, 30:33] - patch).norm() <= 1e-4 * patch.norm()
+    assert v.mean().item() == pytest.approx(golden["mean"], abs=within * golden["std"])
+    assert v.std().item() == pytest.approx(golden["std"], rel=within)
+    assert (v[:, :, 30:33, 30:33] - patch).norm() <= within * patch.norm()
 
 
 @names
@@ -117,7 +117,8 @@ def test_full_size_output_is_the_originals(name: str) -> None:
 @names
 def test_reduced_output_is_unchanged(name: str) -> None:
     """Values of this implementation at small widths, recorded when the full size matched the originals."""
-    assert_golden(reduced(name)(*golden_inputs(name)), GOLDEN["reduced"][name])
+    # WikiArt's saturated softmax magnifies rounding: 2e-5 with one thread, 1.5e-4 with two, 8e-5 in float64
+    assert_golden(reduced(name)(*golden_inputs(name)), GOLDEN["reduced"][name], within=5e-4)
 
 
 @names

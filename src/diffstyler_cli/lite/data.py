@@ -1,12 +1,14 @@
 """The training set: 256-px pictures with a style each, built reproducibly from a folder of artworks and photographs.
 
 The folder holds `art/<style>/*.jpg` and `photos/*.jpg`. Three kinds of styled picture come out: the artworks
-themselves, photographs redrawn by a classical filter (`filters.py`), and photographs remade from the patches of an
-artwork (`transfer.py`). The result is a folder of resumable `.npz` shards.
+themselves, photographs redrawn by a classical filter (`filters.py`), and photographs underpainted
+(`underpainting.py`) and then remade from the patches of an artwork (`transfer.py`). The result is a folder of resumable
+`.npz` shards.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import zlib
 from collections.abc import Iterator
@@ -24,9 +26,16 @@ from .styles import STYLES
 SIZE = 256
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SHARDS = 16
-TRANSFERS_PER_PHOTO = 10
-REGRADED = {"watercolor", "oil-painting", "impressionism", "van-gogh", "engraving-etching"}
-"""Filters whose pictures take the colours and the contrast at every scale of an artwork of their style."""
+TRANSFERS_PER_PHOTO = 14
+"""Styles, of those with artworks, that each photograph is painted in."""
+CANDIDATES = 10
+"""Artworks that a transfer chooses the one with the most fitting colours from. With any artwork at random, colours
+would have nothing to do with the photograph, and a network that learns from that paints their mean: mud."""
+FILTER_STYLES = (
+    "drawing", "charcoal", "woodcut", "engraving-etching", "ink-illustration", "cartoon", "mosaic", "stained-glass",
+    "low-poly", "pixel-art", "halftone", "pastel",
+)  # fmt: skip
+"""Styles of which a filter's picture by itself is one; the others' filters are underpaintings alone."""
 HOLD_OUT_EVERY = 16
 """One photograph and one artwork in this many, by checksum of its name, is never trained on."""
 
@@ -64,6 +73,14 @@ def training_artworks(data: Path) -> dict[str, list[Path]]:
     return {s.key: [p for p in _files(data / "art" / s.folder) if not held_out(p)] for s in STYLES if s.folder}
 
 
+@functools.cache
+def _artwork_palette(path: Path) -> NDArray[np.float32]:
+    from .transfer import palette
+
+    with Image.open(path) as opened:
+        return palette(_square(opened, 64, 0.5))
+
+
 def _square(image: Image.Image, size: int, where: float) -> NDArray[np.uint8]:
     fitted = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.LANCZOS, centering=(where, where))
     return np.asarray(fitted)
@@ -81,13 +98,17 @@ def _photo_shard(photos: list[tuple[int, Path]], art: dict[str, list[Path]]) -> 
     import cv2
 
     from .filters import FILTERS
-    from .transfer import regrade, transfer
+    from .transfer import palette, transfer
+    from .underpainting import UNDERPAINTINGS
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
-    def artwork(style: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-        with Image.open(art[style][rng.integers(len(art[style]))]) as opened:
+    def artwork(style: str, picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        some = [art[style][i] for i in rng.permutation(len(art[style]))[:CANDIDATES]]
+        goal = palette(picture)
+        nearest = min(some, key=lambda path: float(np.square(_artwork_palette(path) - goal).sum()))
+        with Image.open(nearest) as opened:
             return _square(opened, SIZE, rng.uniform(0.2, 0.8))
 
     for index, path in photos:
@@ -97,15 +118,13 @@ def _photo_shard(photos: list[tuple[int, Path]], art: dict[str, list[Path]]) -> 
         crops = [(2 * index + k, _square(image, SIZE, where)) for k, where in enumerate((0.2, 0.8))]
         for source, crop in crops:
             yield crop, "photo", "photo", source, path.name
-        for k, (style, draw) in enumerate(FILTERS.items()):
-            source, crop = crops[(k + index) % 2]
-            drawn = draw(crop.copy(), rng)
-            if style in REGRADED:
-                drawn = regrade(drawn, artwork(style, rng))
-            yield drawn, style, "filter", source, path.name
+        for style in FILTER_STYLES:
+            for source, crop in crops:
+                yield FILTERS[style](crop.copy(), rng), style, "filter", source, path.name
         for k, style in enumerate(rng.permutation(sorted(art))[:TRANSFERS_PER_PHOTO]):
             source, crop = crops[(k + index) % 2]
-            yield transfer(crop, artwork(style, rng), rng), str(style), "transfer", source, path.name
+            under = UNDERPAINTINGS[style](crop.copy(), rng)
+            yield transfer(under, artwork(style, under, rng), rng), str(style), "transfer", source, path.name
 
 
 def _build_shard(args: tuple[int, Path, Path]) -> Path:

@@ -11,187 +11,100 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Field = NDArray[np.float32]
-Rng = np.random.Generator
-
-
-def _gray(im: Image) -> Field:
-    return cv2.cvtColor(im, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-
-
-def _u8(x: NDArray[np.floating]) -> Image:
-    return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _rgb(gray: Field) -> Field:
-    return np.repeat(gray[..., None], 3, axis=2)
-
-
-def _noise(shape: tuple[int, int], sigma: float, rng: Rng) -> Field:
-    """Smooth noise of unit deviation and correlation length `sigma` pixels."""
-    n = rng.standard_normal(shape).astype(np.float32)
-    if sigma > 0:
-        n = cv2.GaussianBlur(n, (0, 0), sigma)
-    return n / (n.std() + 1e-6)
-
-
-def _equalise(gray: Field, strength: float = 0.6) -> Field:
-    clahe = cv2.createCLAHE(2.0, (4, 4)).apply(_u8(gray)).astype(np.float32) / 255
-    return (1 - strength) * gray + strength * clahe
-
-
-def _flow(gray: Field, sigma: float = 3.0) -> Field:
-    """Angle of the edge tangent at every pixel, from the smoothed structure tensor; radians."""
-    gx, gy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.GaussianBlur(a, (0, 0), sigma) for a in (gx * gx, gy * gy, gx * gy))
-    return (0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2).astype(np.float32)
-
-
-def _streak(noise: Field, angle: Field, length: int) -> Field:
-    """Line integral convolution: smears `noise` along the field `angle`."""
-    h, w = noise.shape
-    yy, xx = np.mgrid[:h, :w].astype(np.float32)
-    total = noise.copy()
-    for sign in (1, -1):
-        px, py = xx.copy(), yy.copy()
-        heading = angle.copy()
-        for _ in range(length):
-            px += sign * np.cos(heading)
-            py += sign * np.sin(heading)
-            total += cv2.remap(noise, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-            step = cv2.remap(angle, px, py, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
-            heading = np.where(np.cos(step - heading) < 0, step + np.pi, step).astype(np.float32)
-    total -= total.mean()
-    return total / (total.std() + 1e-6)
-
-
-def _strokes(
-    im: Image, rng: Rng, layers: list[tuple[int, float]], jitter: float, length: float, swirl: float = 0.0,
-    canvas: Field | None = None, relief: float = 0.15, angle: Field | None = None,
-) -> Field:  # fmt: skip
-    """Painterly rendering: strokes along the edges, coarse to fine; `layers`: (brush radius, share of places)."""
-    h, w = im.shape[:2]
-    gray = _gray(im)
-    flow = _flow(gray, 4) if angle is None else angle
-    if swirl:
-        flow = flow + swirl * _noise((h, w), 22, rng)
-    out = _u8(canvas) if canvas is not None else cv2.GaussianBlur(im, (0, 0), 6)
-    bump = np.zeros((h, w), np.float32)
-    for radius, share in layers:
-        ref = cv2.GaussianBlur(im, (0, 0), max(radius * 0.6, 0.5)).astype(np.float32)
-        step = max(1.6, radius * 1.1)
-        ys, xs = np.mgrid[0:h:step, 0:w:step]
-        points = np.stack([ys.ravel(), xs.ravel()], 1) + rng.uniform(-step, step, (ys.size, 2))
-        points = points[rng.random(len(points)) < share]
-        rng.shuffle(points)
-        for y, x in points:
-            yi, xi = int(np.clip(y, 0, h - 1)), int(np.clip(x, 0, w - 1))
-            if np.abs(out[yi, xi] - ref[yi, xi]).mean() < 4 and radius <= 2:
-                continue
-            a = float(flow[yi, xi]) + rng.normal(0, 0.15)
-            half = radius * length * rng.uniform(0.6, 1.3)
-            dx, dy = np.cos(a) * half, np.sin(a) * half
-            shade = rng.normal(0, jitter)
-            colour = ref[yi, xi] + shade * 0.6 + rng.normal(0, jitter * 0.6, 3)
-            p, q = (round(float(x - dx)), round(float(y - dy))), (round(float(x + dx)), round(float(y + dy)))
-            cv2.line(out, p, q, tuple(float(c) for c in np.clip(colour, 0, 255)), max(1, radius), cv2.LINE_AA)
-            cv2.line(bump, p, q, float(rng.uniform(-1, 1)), max(1, radius), cv2.LINE_AA)
-    result = out.astype(np.float32) / 255
-    light = cv2.Sobel(cv2.GaussianBlur(bump, (0, 0), 0.7), cv2.CV_32F, 1, 1, ksize=3)
-    return result + relief * light[..., None] * 0.5
-
-
-def _grade(im: Image, saturation: float = 1.0, value: float = 1.0, lift: float = 0.0) -> Image:
-    hsv = cv2.cvtColor(im, cv2.COLOR_RGB2HSV).astype(np.float32)
-    hsv[..., 1] *= saturation
-    hsv[..., 2] = hsv[..., 2] * value + lift
-    return cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)
+from .brushes import (
+    Image,
+    Rng,
+    cell_borders,
+    cell_means,
+    edge_flow,
+    equalised,
+    grey_rgb,
+    hatching,
+    luma,
+    regraded,
+    smooth_noise,
+    streaks,
+    strokes,
+    to_u8,
+    voronoi,
+)
+from .styles import GRID
 
 
 def pencil(im: Image, rng: Rng) -> Image:
     """Graphite on paper: outlines by dodging, tone by strokes that follow one hand direction."""
-    g = cv2.GaussianBlur(_equalise(_gray(im)), (0, 0), 0.6)
+    g = cv2.GaussianBlur(equalised(luma(im)), (0, 0), 0.6)
     h, w = g.shape
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), rng.uniform(2, 5)) + 0.02), 0, 1)
     line = np.clip((line - 0.55) / 0.42, 0, 1) ** 1.3
     hand = rng.uniform(-1.1, -0.5)
-    paper = 0.955 + 0.015 * _noise((h, w), 0.8, rng)
+    paper = 0.955 + 0.015 * smooth_noise((h, w), 0.8, rng)
     tone = np.ones_like(g)
     for offset, limit in ((0.0, 0.66), (0.5, 0.4), (-0.6, 0.22)):
-        angle = np.full_like(g, hand + offset) + 0.12 * _noise((h, w), 20, rng)
-        streak = _streak(rng.standard_normal((h, w)).astype(np.float32), angle.astype(np.float32), 7)
+        angle = np.full_like(g, hand + offset) + 0.12 * smooth_noise((h, w), 20, rng)
+        streak = streaks(rng.standard_normal((h, w)).astype(np.float32), angle.astype(np.float32), 7)
         depth = np.clip((limit - cv2.GaussianBlur(g, (0, 0), 1.0)) / limit, 0, 1)
         tone -= 0.42 * depth**0.7 * np.clip(0.5 + 0.5 * streak, 0, 1.2)
     out = paper * np.clip(tone, 0.12, 1) * (0.25 + 0.75 * line)
     tint = np.array([1.0, 0.99, 0.965]) if rng.random() < 0.5 else np.ones(3)
-    return _u8(_rgb(out) * tint)
+    return to_u8(grey_rgb(out) * tint)
 
 
 def charcoal(im: Image, rng: Rng) -> Image:
     """Broad dark smears with grain, on grey or cream paper."""
-    g = cv2.GaussianBlur(_equalise(_gray(im), 0.8), (0, 0), 1.5)
+    g = cv2.GaussianBlur(equalised(luma(im), 0.8), (0, 0), 1.5)
     h, w = g.shape
-    grain = _noise((h, w), 0.7, rng)
-    smear = _streak(rng.standard_normal((h, w)).astype(np.float32), _flow(g, 5) * 0 + rng.uniform(-1, 0), 5)
+    grain = smooth_noise((h, w), 0.7, rng)
+    smear = streaks(rng.standard_normal((h, w)).astype(np.float32), edge_flow(g, 5) * 0 + rng.uniform(-1, 0), 5)
     tone = 1 / (1 + np.exp(-(g - 0.42) * 9)) + 0.10 * smear * (1 - g) + 0.09 * grain
     edge = cv2.GaussianBlur(cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)), (0, 0), 1)
     out = np.clip(tone, 0, 1) * np.clip(1 - 1.4 * edge, 0.05, 1)
     paper = np.array([0.93, 0.90, 0.84]) if rng.random() < 0.5 else np.array([0.9, 0.9, 0.89])
-    return _u8(_rgb(0.06 + 0.94 * out) * paper)
-
-
-def _hatch(tone: Field, angle: float, period: float, soft: float, bend: Field) -> Field:
-    """1 on paper, 0 on ink: lines along `angle`, displaced by `bend` pixels, whose width grows as `tone` falls."""
-    h, w = tone.shape
-    yy, xx = np.mgrid[:h, :w].astype(np.float32)
-    phase = (yy * np.cos(angle) - xx * np.sin(angle) + bend) * (2 * np.pi / period)
-    return 1 / (1 + np.exp(-(np.cos(phase) * 0.5 + tone * 2.0 - 1.0) / soft))
+    return to_u8(grey_rgb(0.06 + 0.94 * out) * paper)
 
 
 def woodcut(im: Image, rng: Rng) -> Image:
     """Black ink on paper: solid darks, cut highlights, carved lines between."""
-    g = cv2.bilateralFilter(_equalise(_gray(im), 0.9), 7, 0.15, 4)
+    g = cv2.bilateralFilter(equalised(luma(im), 0.9), 7, 0.15, 4)
     g = cv2.GaussianBlur(g, (0, 0), 1.0)
     h, w = g.shape
     lo, hi = np.quantile(g, [0.05, 0.95])
     tone = np.clip((g - lo) / (hi - lo + 1e-3), 0, 1)
-    bend = 3.0 * _noise((h, w), 22, rng) + 10 * cv2.GaussianBlur(g, (0, 0), 5)
+    bend = 3.0 * smooth_noise((h, w), 22, rng) + 10 * cv2.GaussianBlur(g, (0, 0), 5)
     angle, cut = rng.uniform(0, np.pi), np.clip(tone * 1.35 - 0.18, 0, 1)
     period = rng.uniform(4.5, 7.5)
-    ink, other = (_hatch(cut, angle + turn, period, 0.12, bend) for turn in (0.0, rng.uniform(0.6, 1.4)))
+    ink, other = (hatching(cut, angle + turn, period, 0.12, bend) for turn in (0.0, rng.uniform(0.6, 1.4)))
     ink = np.where(cv2.GaussianBlur(tone, (0, 0), 8) > 0.5, ink, other)
     edge = cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(g, cv2.CV_32F, 0, 1, ksize=3))
     ink *= 1 - np.clip((edge - 0.35) * 2.5, 0, 1) * 0.9
-    wear = np.clip(1 - 0.10 * np.clip(_noise((h, w), 0.8, rng), 0, 3), 0, 1)
+    wear = np.clip(1 - 0.10 * np.clip(smooth_noise((h, w), 0.8, rng), 0, 3), 0, 1)
     paper = np.array([[0.95, 0.93, 0.87], [0.97, 0.97, 0.96], [0.92, 0.86, 0.74]])[rng.integers(3)]
     black = np.array([0.07, 0.065, 0.06])
-    return _u8(black + (paper - black) * (ink[..., None] * wear[..., None] + 0.06 * (1 - wear[..., None])))
+    return to_u8(black + (paper - black) * (ink[..., None] * wear[..., None] + 0.06 * (1 - wear[..., None])))
 
 
 def engraving(im: Image, rng: Rng) -> Image:
     """Fine crossed lines whose thickness carries the tone."""
-    g = cv2.GaussianBlur(_equalise(_gray(im), 0.7), (0, 0), 0.8)
+    g = cv2.GaussianBlur(equalised(luma(im), 0.7), (0, 0), 0.8)
     h, w = g.shape
     base = rng.uniform(0, np.pi)
-    bend = 2.5 * _noise((h, w), 18, rng) + 8 * cv2.GaussianBlur(g, (0, 0), 5)
+    bend = 2.5 * smooth_noise((h, w), 18, rng) + 8 * cv2.GaussianBlur(g, (0, 0), 5)
     out = np.ones_like(g)
     for offset, shift in ((0.0, 0.10), (1.0, 0.38)):
-        out = np.minimum(out, _hatch(np.clip(g + shift, 0, 1), base + offset, rng.uniform(2.6, 3.4), 0.25, bend))
+        out = np.minimum(out, hatching(np.clip(g + shift, 0, 1), base + offset, rng.uniform(2.6, 3.4), 0.25, bend))
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 2) + 0.02), 0, 1) ** 3
     paper = np.array([0.95, 0.92, 0.84]) if rng.random() < 0.6 else np.array([0.95, 0.95, 0.94])
-    return _u8(_rgb(np.clip(0.1 + 0.9 * out * line, 0, 1)) * paper)
+    return to_u8(grey_rgb(np.clip(0.1 + 0.9 * out * line, 0, 1)) * paper)
 
 
 def ink(im: Image, rng: Rng) -> Image:
     """Pen and brush: flat blacks and sharp outlines on white."""
-    g = cv2.bilateralFilter(_equalise(_gray(im), 0.8), 9, 0.2, 5)
+    g = cv2.bilateralFilter(equalised(luma(im), 0.8), 9, 0.2, 5)
     dog = cv2.GaussianBlur(g, (0, 0), 0.8) - 0.97 * cv2.GaussianBlur(g, (0, 0), 2.2)
     line = 1 / (1 + np.exp(-(dog - 0.005) * 160))
     black = 1 / (1 + np.exp(-(cv2.GaussianBlur(g, (0, 0), 1.5) - np.quantile(g, 0.28)) * 40))
-    return _u8(_rgb(0.04 + 0.93 * line * black))
+    return to_u8(grey_rgb(0.04 + 0.93 * line * black))
 
 
 def watercolor(im: Image, rng: Rng) -> Image:
@@ -201,56 +114,53 @@ def watercolor(im: Image, rng: Rng) -> Image:
     for _ in range(3):
         flat = cv2.bilateralFilter(flat, 9, 45, 7)
     flat = cv2.medianBlur(flat, 5)
-    dx, dy = (2.2 * _noise((h, w), 5, rng) for _ in range(2))
+    dx, dy = (1.4 * smooth_noise((h, w), 5, rng) for _ in range(2))
     yy, xx = np.mgrid[:h, :w].astype(np.float32)
     flat = cv2.remap(flat, xx + dx, yy + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    lab = cv2.cvtColor(_grade(flat, rng.uniform(1.0, 1.4)), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(regraded(flat, rng.uniform(1.0, 1.4)), cv2.COLOR_RGB2LAB).astype(np.float32)
     light = lab[..., 0] / 255
     level = np.round(light * 6) / 6
     rim = cv2.magnitude(cv2.Sobel(level, cv2.CV_32F, 1, 0), cv2.Sobel(level, cv2.CV_32F, 0, 1))
     light = 0.30 + 0.72 * (0.5 * light + 0.5 * cv2.GaussianBlur(level, (0, 0), 1.0)) ** 0.8
-    bloom = 0.05 * _noise((h, w), 9, rng) + 0.025 * _noise((h, w), 0.7, rng)
+    bloom = 0.05 * smooth_noise((h, w), 9, rng) + 0.025 * smooth_noise((h, w), 0.7, rng)
     light = light + bloom * (1.15 - light) * 1.5 - 0.10 * np.clip(cv2.GaussianBlur(rim, (0, 0), 0.6), 0, 1)
     lab[..., 0] = np.clip(light, 0, 1) * 255
     rgb = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB).astype(np.float32) / 255
     keep = np.clip((0.98 - light) * 5, 0, 1)[..., None]
-    if rng.random() < 0.6:  # ragged white border
-        d = np.minimum(np.minimum(xx, w - 1 - xx), np.minimum(yy, h - 1 - yy)) + 4 * _noise((h, w), 6, rng)
-        keep = keep * np.clip((d - rng.uniform(2, 12)) / 2, 0, 1)[..., None]
-    return _u8(rgb * keep + np.array([0.985, 0.98, 0.96]) * (1 - keep))
+    return to_u8(rgb * keep + np.array([0.985, 0.98, 0.96]) * (1 - keep))
 
 
 def oil(im: Image, rng: Rng) -> Image:
     """Layered strokes with relief, deep warm tones, canvas."""
-    warm = _grade(im, rng.uniform(1.1, 1.5), rng.uniform(0.8, 0.95))
-    out = _strokes(warm, rng, [(11, 0.8), (6, 0.8), (4, 0.7), (2, 0.3)], 5, 2.0, relief=0.25)
+    warm = regraded(im, rng.uniform(1.1, 1.5), rng.uniform(0.8, 0.95))
+    out = strokes(warm, rng, [(11, 0.8), (6, 0.8), (4, 0.7), (2, 0.3)], 5, 2.0, relief=0.25)
     out = out * np.array([1.04, 0.98, 0.88]) if rng.random() < 0.7 else out
-    return _u8((out - 0.5) * 1.12 + 0.48)
+    return to_u8((out - 0.5) * 1.12 + 0.48)
 
 
 def impressionism(im: Image, rng: Rng) -> Image:
     """Short broken dabs of light, shifted colour."""
-    bright = _grade(im, rng.uniform(1.2, 1.7), 0.95, 20)
-    return _u8(_strokes(bright, rng, [(6, 0.9), (4, 0.9), (2, 0.6)], 14, 1.5, swirl=0.3, relief=0.22))
+    bright = regraded(im, rng.uniform(1.2, 1.7), 0.95, 20)
+    return to_u8(strokes(bright, rng, [(5, 0.9), (3, 0.9), (2, 0.8)], 12, 1.5, swirl=0.3, relief=0.22))
 
 
 def van_gogh(im: Image, rng: Rng) -> Image:
     """Long thick strokes in swirling rows, saturated blues and yellows."""
-    vivid = _grade(im, rng.uniform(1.5, 2.0), 1.0, 6)
+    vivid = regraded(im, rng.uniform(1.5, 2.0), 1.0, 6)
     lab = cv2.cvtColor(vivid, cv2.COLOR_RGB2LAB).astype(np.float32)
     light = lab[..., 0:1] / 255
     lab[..., 2:3] += (light - 0.45) * rng.uniform(30, 70)
     vivid = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
-    out = _strokes(vivid, rng, [(5, 1.0), (3, 1.0), (2, 0.7)], 16, 3.0, swirl=0.5, relief=0.35)
-    return _u8((out - 0.5) * 1.1 + 0.5)
+    out = strokes(vivid, rng, [(4, 1.0), (3, 0.9), (2, 0.9)], 14, 2.6, swirl=0.4, relief=0.35)
+    return to_u8((out - 0.5) * 1.1 + 0.5)
 
 
 def pointillism(im: Image, rng: Rng) -> Image:
     """Dots of pure colour whose average is the picture."""
     h, w = im.shape[:2]
-    src = _grade(cv2.GaussianBlur(im, (0, 0), 1.0), 1.5, 1.0, 8).astype(np.float32)
+    src = regraded(cv2.GaussianBlur(im, (0, 0), 1.0), 1.5, 1.0, 8).astype(np.float32)
     out = np.full((h, w, 3), (236, 228, 206), np.uint8)
-    radius = rng.uniform(1.4, 2.4)
+    radius = rng.uniform(1.3, 2.0)
     for _ in range(2):
         ys, xs = np.mgrid[0 : h : radius * 1.7, 0 : w : radius * 1.7]
         pts = np.stack([ys.ravel(), xs.ravel()], 1) + rng.normal(0, radius * 0.5, (ys.size, 2))
@@ -269,75 +179,50 @@ def cartoon(im: Image, rng: Rng) -> Image:
     for _ in range(4):
         flat = cv2.bilateralFilter(flat, 9, 40, 7)
     steps = rng.integers(5, 8)
-    flat = _grade(flat, 1.5, 1.05)
+    flat = regraded(flat, 1.5, 1.05)
     flat = cv2.GaussianBlur((np.floor(flat / 256.0 * steps) + 0.5) / steps, (0, 0), 0.6)
-    g = cv2.GaussianBlur(_gray(im), (0, 0), 1.0)
+    g = cv2.GaussianBlur(luma(im), (0, 0), 1.0)
     dog = cv2.GaussianBlur(g, (0, 0), 0.9) - 0.98 * cv2.GaussianBlur(g, (0, 0), 2.4)
     line = 1 / (1 + np.exp(-(dog + 0.012) * 220))
-    return _u8(flat * (0.06 + 0.94 * line[..., None]))
-
-
-def _voronoi(im: Image, sites: NDArray[np.floating]) -> tuple[NDArray[np.int32], Field]:
-    """Label of the nearest site and relative gap to the second nearest, for every pixel."""
-    h, w = im.shape[:2]
-    yy, xx = np.mgrid[:h, :w].astype(np.float32)
-    best = np.full((h, w), 1e9, np.float32)
-    second = best.copy()
-    label = np.zeros((h, w), np.int32)
-    reach = int(4 * np.sqrt(h * w / len(sites))) + 2
-    for k, (y, x) in enumerate(sites):
-        y0, y1 = max(0, int(y) - reach), min(h, int(y) + reach + 1)
-        x0, x1 = max(0, int(x) - reach), min(w, int(x) + reach + 1)
-        win = np.s_[y0:y1, x0:x1]
-        d = np.hypot(yy[win] - y, xx[win] - x)
-        closer = d < best[win]
-        second[win] = np.where(closer, best[win], np.minimum(second[win], d))
-        label[win] = np.where(closer, k, label[win])
-        best[win] = np.minimum(best[win], d)
-    return label, second - best
-
-
-def _cells(im: Image, label: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    sums = np.stack([np.bincount(label.ravel(), im[..., c].ravel().astype(float), count) for c in range(3)], 1)
-    return sums / np.maximum(np.bincount(label.ravel(), minlength=count), 1)[:, None] / 255
+    return to_u8(flat * (0.06 + 0.94 * line[..., None]))
 
 
 def mosaic(im: Image, rng: Rng) -> Image:
-    """Square-ish tiles with grout, each of one colour."""
+    """Square-ish tiles of `GRID` pixels with light grout, each of one colour."""
     h, w = im.shape[:2]
-    size = rng.uniform(6, 9)
-    ys, xs = np.mgrid[size / 2 : h : size, size / 2 : w : size]
-    sites = np.stack([ys.ravel(), xs.ravel()], 1) + rng.normal(0, size * 0.11, (ys.size, 2))
-    label, gap = _voronoi(im, sites)
-    colour = _cells(_grade(im, 1.3), label, len(sites)) + rng.normal(0, 0.045, (len(sites), 1))
-    tile = np.clip(gap / 1.5, 0, 1)[..., None]
-    grout = rng.uniform(0.25, 0.75)
-    return _u8(colour[label] * tile + grout * (1 - tile))
+    ys, xs = np.mgrid[GRID / 2 : h : GRID, GRID / 2 : w : GRID]
+    sites = np.stack([ys.ravel(), xs.ravel()], 1) + rng.normal(0, GRID * 0.08, (ys.size, 2))
+    label, gap = voronoi(im, sites)
+    colour = cell_means(regraded(im, 1.4), label, len(sites)) + rng.normal(0, 0.05, (len(sites), 1))
+    tile = np.clip(gap / 1.6 - 0.1, 0, 1)[..., None]
+    grout = np.array([0.80, 0.77, 0.70])
+    return to_u8(colour[label] * tile + grout * (1 - tile))
 
 
 def stained_glass(im: Image, rng: Rng) -> Image:
-    """Large bright cells with black leading."""
+    """Bright cells that follow the shapes, with black leading."""
     h, w = im.shape[:2]
-    sites = rng.uniform(0, 1, (rng.integers(140, 260), 2)) * (h, w)
-    label, gap = _voronoi(im, sites)
-    colour = _cells(_grade(im, 2.0, 1.1, 12), label, len(sites))
-    lead = np.clip((gap - 1.2) / 1.2, 0, 1)[..., None]
-    glow = 1 + 0.08 * _noise((h, w), 3, rng)[..., None]
-    return _u8(colour[label] * glow * lead + 0.04 * (1 - lead))
+    ys, xs = np.mgrid[8:h:16, 8:w:16]
+    sites = np.stack([ys.ravel(), xs.ravel()], 1) + rng.uniform(-6, 6, (ys.size, 2))
+    label, _ = voronoi(im, sites, alike=60)
+    colour = cell_means(regraded(im, 2.0, 1.1, 12), label, len(sites))
+    lead = cell_borders(label, 1.6)
+    glow = 1 + 0.08 * smooth_noise((h, w), 3, rng)[..., None]
+    return to_u8(colour[label] * glow * lead + 0.04 * (1 - lead))
 
 
 def low_poly(im: Image, rng: Rng) -> Image:
     """Flat triangles over points drawn to the edges."""
     h, w = im.shape[:2]
     edge = cv2.GaussianBlur(cv2.Canny(im, 80, 160).astype(np.float32), (0, 0), 2).ravel() + 4
-    picks = rng.choice(h * w, rng.integers(350, 600), replace=False, p=edge / edge.sum())
+    picks = rng.choice(h * w, rng.integers(600, 850), replace=False, p=edge / edge.sum())
     div = cv2.Subdiv2D((-1, -1, w + 2, h + 2))
     for p in picks:
         div.insert((float(p % w), float(p // w)))
     for x, y in ((0, 0), (w, 0), (0, h), (w, h), (w / 2, 0), (w / 2, h), (0, h / 2), (w, h / 2)):
         div.insert((float(x), float(y)))
     out = cv2.GaussianBlur(im, (0, 0), 3)
-    src = cv2.GaussianBlur(_grade(im, 1.25), (0, 0), 2)
+    src = cv2.GaussianBlur(regraded(im, 1.25), (0, 0), 2)
     for t in div.getTriangleList():
         pts = t.reshape(3, 2)
         cx, cy = pts.mean(0)
@@ -348,38 +233,36 @@ def low_poly(im: Image, rng: Rng) -> Image:
 
 
 def pixel_art(im: Image, rng: Rng) -> Image:
-    """Large square pixels, few colours."""
+    """Square pixels of half a `GRID`, few colours."""
     h, w = im.shape[:2]
-    cell = int(rng.choice([4, 6, 8]))
-    small = cv2.resize(_grade(im, 1.35), (w // cell, h // cell), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    cell = GRID // 2
+    small = cv2.resize(regraded(im, 1.35), (w // cell, h // cell), interpolation=cv2.INTER_AREA).reshape(-1, 3)
     _, lab, centres = cv2.kmeans(small.astype(np.float32), 16, None, (3, 8, 1.0), 1, cv2.KMEANS_PP_CENTERS)
     out = centres[lab.ravel()].reshape(h // cell, w // cell, 3).astype(np.uint8)
     return cv2.resize(out, (w, h), interpolation=cv2.INTER_NEAREST)
 
 
 def halftone(im: Image, rng: Rng) -> Image:
-    """Printed dots on flat pop colours."""
+    """Printed dots, `GRID` pixels apart along the rows, on flat pop colours."""
     h, w = im.shape[:2]
-    flat = cv2.bilateralFilter(_grade(im, 1.8, 1.1), 9, 60, 7).astype(np.float32) / 255
+    flat = cv2.bilateralFilter(regraded(im, 1.8, 1.1), 9, 60, 7).astype(np.float32) / 255
     flat = np.round(flat * 3) / 3
-    yy, xx = np.mgrid[:h, :w].astype(np.float32)
-    period, a = rng.uniform(4.5, 6.5), rng.uniform(0.2, 1.2)
-    u, v = xx * np.cos(a) + yy * np.sin(a), yy * np.cos(a) - xx * np.sin(a)
-    dots = 0.5 + 0.25 * (np.cos(2 * np.pi * u / period) + np.cos(2 * np.pi * v / period))
-    g = _equalise(_gray(im), 0.8)
+    yy, xx = np.mgrid[:h, :w].astype(np.float32) + 0.5
+    dots = 0.5 + 0.25 * (np.cos(2 * np.pi * (xx + yy) / GRID) + np.cos(2 * np.pi * (xx - yy) / GRID))
+    g = equalised(luma(im), 0.8)
     ink_ = 1 / (1 + np.exp(-(g * 1.25 - dots * 0.9) * 12))
-    return _u8(np.clip(flat * 0.75 + 0.25, 0, 1) * (0.12 + 0.88 * ink_[..., None]))
+    return to_u8(np.clip(flat * 0.75 + 0.25, 0, 1) * (0.12 + 0.88 * ink_[..., None]))
 
 
 def pastel(im: Image, rng: Rng) -> Image:
     """Soft chalk: powdery strokes on toned paper."""
     h, w = im.shape[:2]
-    soft = _grade(im, 0.95, 0.8, 55)
-    out = _strokes(soft, rng, [(6, 0.9), (3, 0.8)], 12, 2.2, relief=0.0)
-    tooth = _noise((h, w), 0.6, rng)
+    soft = regraded(im, 0.95, 0.8, 55)
+    out = strokes(soft, rng, [(6, 0.9), (3, 0.8)], 12, 2.2, relief=0.0)
+    tooth = smooth_noise((h, w), 0.6, rng)
     keep = 1 / (1 + np.exp(-(tooth + 1.3) * 4))
     paper = np.array([[0.82, 0.78, 0.72], [0.72, 0.76, 0.8], [0.9, 0.86, 0.8]])[rng.integers(3)]
-    return _u8(out * keep[..., None] + paper * (1 - keep[..., None]))
+    return to_u8(out * keep[..., None] + paper * (1 - keep[..., None]))
 
 
 FILTERS: dict[str, Callable[[Image, Rng], Image]] = {

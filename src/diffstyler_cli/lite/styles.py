@@ -50,6 +50,10 @@ STYLES: tuple[Style, ...] = (
     Style("low-poly", ("low-poly", "low poly", "polygon art", "triangles"), ()),
 )  # fmt: skip
 
+GRID = 8
+"""Pixels between tiles, dots and pairs of big pixels, counted from the corner of the picture: the diffusion networks,
+whose own grid is 16 pixels, can then know where a tile begins, instead of having to agree on it."""
+
 PHOTO_NAMES: tuple[str, ...] = ("photo", "photograph", "a photo", "photography", "realistic photo")
 """Words for the photograph itself; as a prompt they change nothing."""
 

@@ -1,7 +1,9 @@
 """Training of the lite models, resumable: `python -m diffstyler_cli.lite.train STAGE --data DIR --work DIR`.
 
-Stages, in order: data, encoder, features, aesthetic, photo, art, export. Each continues its own checkpoint in the work
-folder and adds to its log, WORK/STAGE.csv, drawn as WORK/STAGE.png; `export` writes the weights that the package loads.
+Stages, in order: data, encoder, features, aesthetic, photo, noise, photo again, art, export. Each continues its own
+checkpoint in the work folder and adds to its log, WORK/STAGE.csv, drawn as WORK/STAGE.png. `noise` carries the training
+photographs through free diffusion by the photo network as it then is, for photo and art to learn to begin from;
+`export` writes the weights that the package loads.
 `art --data DIR --from lite` fits the art network to the pictures of any folder without art/ and photos/ in it, for
 --art-weights. Only `data` needs the `train` extra.
 """
@@ -19,13 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..models.lite_unet import LiteUNet
 from . import data, train_aesthetic, train_diffusion, train_encoder, train_features
 from .architecture import WEIGHTS
 from .captions import vocabulary
 from .files import pack_vocabulary, read_weights, unpack_vocabulary, write_weights
 from .log import TrainingLog
 
-STAGES = ("data", "encoder", "features", "aesthetic", "photo", "art", "export")
+STAGES = ("data", "encoder", "features", "aesthetic", "photo", "noise", "art", "export")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -74,12 +77,28 @@ def _embed(model: Any) -> Callable[[Tensor], Tensor]:
 
 def _train_diffusion(o: argparse.Namespace, samples: data.TrainingSet, log: TrainingLog) -> None:
     conditions = _conditions(o.work, o.start, samples, o.seed) if o.stage == "photo" else None
+    noise = _load(o.work / "noise.pt").get("noise")
+    if noise is not None and len(noise) != samples.source.max() + 1:
+        noise = None  # of other pictures, such as a person's own
     state = _load(o.work / f"{o.stage}.pt") or _beginning(o.stage, o.start)
     train_diffusion.train(
-        o.stage, samples, conditions, state, o.minutes, o.seed,
+        o.stage, samples, conditions, noise, state, o.minutes, o.seed,
         device=o.device, crop=o.crop, batch=o.batch, rate=o.rate or (1e-3 if o.start else 2e-3), total_steps=o.steps,
         save=lambda s: _save(o.work / f"{o.stage}.pt", s), log=log,
     )  # fmt: skip
+
+
+def _free_noise(o: argparse.Namespace, samples: data.TrainingSet) -> None:
+    state = _load(o.work / "photo.pt") or _beginning("photo", o.start)
+    if not state:
+        raise FileNotFoundError(f"{o.work / 'photo.pt'}: train the photo network first, or start --from lite")
+    net = LiteUNet("photo")
+    net.load_state_dict(state["average"] if "average" in state else state["start"])
+
+    def report(done: int, count: int) -> None:
+        print(f"noise {done} of {count}", flush=True)
+
+    _save(o.work / "noise.pt", {"noise": train_diffusion.free_noise(net, samples, o.seed, report, device=o.device)})
 
 
 def _conditions(work: Path, start: Path | None, samples: data.TrainingSet, seed: int) -> train_diffusion.Conditions:
@@ -128,7 +147,7 @@ def main() -> None:
         "--from",
         dest="start",
         choices=["lite"],
-        help="encoder, photo, art: start from the built-in weights; aesthetic: rate by the built-in encoder",
+        help="encoder, photo, art: start from the built-in weights; aesthetic, noise: use the built-in networks",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget of this run (default 10)")
     parser.add_argument(
@@ -137,10 +156,12 @@ def main() -> None:
         help="photo, art: steps in all, over which the rate falls (default: as many as the time has)",
     )
     parser.add_argument("--rate", type=float, help="photo, art: learning rate (default 2e-3, or 1e-3 with --from)")
-    parser.add_argument("--batch", type=int, default=24, help="photo, art: crops a step (default 24)")
-    parser.add_argument("--crop", type=int, default=96, help="photo, art: side of a crop in pixels (default 96)")
+    parser.add_argument("--batch", type=int, default=32, help="photo, art: crops a step (default 32)")
+    parser.add_argument("--crop", type=int, default=128, help="photo, art: side of a crop in pixels (default 128)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads or worker processes")
-    parser.add_argument("--device", default="cpu", help="photo, art: cpu or cuda (default cpu)")
+    parser.add_argument(
+        "--device", default="cpu", help="encoder, features, photo, noise, art: cpu or cuda (default cpu)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="export: where to")
     o = parser.parse_args()
@@ -165,10 +186,12 @@ def main() -> None:
         parser.exit(2, f"{error}\n")
     if o.stage == "encoder":
         state = _load(checkpoint) or _beginning(o.stage, o.start)
-        _save(checkpoint, train_encoder.train(o.data, samples, state, o.minutes, o.seed, log=log))
+        _save(checkpoint, train_encoder.train(o.data, samples, state, o.minutes, o.seed, device=o.device, log=log))
         (o.work / "pictures.pt").unlink(missing_ok=True)
+    elif o.stage == "noise":
+        _free_noise(o, samples)
     elif o.stage == "features":
-        _save(checkpoint, train_features.train(samples, _load(checkpoint), o.minutes, o.seed, log=log))
+        _save(checkpoint, train_features.train(samples, _load(checkpoint), o.minutes, o.seed, device=o.device, log=log))
     elif o.stage == "aesthetic":
         _save(checkpoint, train_aesthetic.fit(samples, _embed(_encoder(o.work, o.start)), o.seed))
     else:

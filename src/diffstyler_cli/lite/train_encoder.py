@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..device import bf16_where_native
 from .architecture import ENCODER
 from .captions import MOODS, Facts, caption, crops, grade, subjects_in
 from .data import TrainingSet
@@ -64,15 +65,15 @@ def balanced(styles: NDArray[np.str_], count: int, rng: np.random.Generator) -> 
 def _prototypes(heads: torch.nn.Module, embedding: Tensor, facts: list[Facts]) -> Tensor:
     """Cross-entropy of style and mood under heads that text and pictures share: both are drawn to one prototype."""
     logits = 12 * heads(embedding)
-    style = torch.tensor([-100 if f.style is None else _STYLE_NAMES.index(f.style) for f in facts])
-    mood = torch.tensor([_MOOD_NAMES.index(f.mood) for f in facts])
+    style = torch.tensor([-100 if f.style is None else _STYLE_NAMES.index(f.style) for f in facts]).to(logits.device)
+    mood = torch.tensor([_MOOD_NAMES.index(f.mood) for f in facts]).to(logits.device)
     styles, moods = logits.split([len(_STYLE_NAMES), len(_MOOD_NAMES)], dim=1)
     return F.cross_entropy(styles, style) + 0.5 * F.cross_entropy(moods, mood)
 
 
 def train(
     data: Path, samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 96,
-    *, log: Callable[..., None],
+    *, device: str, log: Callable[..., None],
 ) -> dict[str, Any]:  # fmt: skip
     """Continues `state` for `minutes`; returns the new state with weights and optimiser.
 
@@ -80,13 +81,13 @@ def train(
     conditioned on its embeddings remain right, and pictures learn to lie closer to it.
     """
     torch.manual_seed(seed)
-    model = build_encoder()
+    model = build_encoder().to(device)
     if "start" in state:
         model.load_state_dict(state["start"])
     frozen = "start" in state or state.get("frozen", False)
     for name, p in model.named_parameters():
         p.requires_grad_(not frozen or name.startswith("visual."))
-    heads = torch.nn.Linear(ENCODER["embed_dim"], len(_STYLE_NAMES) + len(_MOOD_NAMES))
+    heads = torch.nn.Linear(ENCODER["embed_dim"], len(_STYLE_NAMES) + len(_MOOD_NAMES)).to(device)
     parameters = [p for p in (*model.parameters(), *heads.parameters()) if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, 1e-3, betas=(0.9, 0.98), weight_decay=0.05)
     step = 0
@@ -121,9 +122,11 @@ def train(
             facts.append(fact)
             texts.append(text)
             stated.append(said)
-        true = torch.tensor([[s.hold_for(f) for s in stated] for f in facts], dtype=torch.float32)
-        image = F.normalize(model.encode_image(normalise(x).to(memory_format=torch.channels_last)), dim=-1)
-        words = F.normalize(model.encode_text(tokenise(texts)), dim=-1)
+        true = torch.tensor([[s.hold_for(f) for s in stated] for f in facts], dtype=torch.float32).to(device)
+        with bf16_where_native(device):
+            seen = model.encode_image(normalise(x.to(device)).to(memory_format=torch.channels_last))
+            read = model.encode_text(tokenise(texts).to(device))
+        image, words = (F.normalize(e.float(), dim=-1) for e in (seen, read))
         logits = model.logit_scale.exp().clamp(max=50) * image @ words.T
         loss = (
             -((true / true.sum(1, keepdim=True)) * logits.log_softmax(1)).sum(1).mean()

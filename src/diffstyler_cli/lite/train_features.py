@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..device import bf16_where_native
 from ..models.lite_features import LiteFeatures
 from .captions import MOODS, grade
 from .data import TrainingSet
@@ -31,18 +32,18 @@ def place_contrast(a: Tensor, b: Tensor, places: Tensor) -> Tensor:
     """InfoNCE between two feature maps B×C×h×w at the flat indices `places`, negatives from the same picture."""
     qa, qb = (F.normalize(f.flatten(2)[:, :, places].transpose(1, 2), dim=-1) for f in (a, b))
     logits = qa @ qb.transpose(1, 2) / TEMPERATURE
-    target = torch.arange(logits.shape[-1]).expand(logits.shape[0], -1)
+    target = torch.arange(logits.shape[-1], device=logits.device).expand(logits.shape[0], -1)
     both = (logits, logits.mT)
     return torch.stack([F.cross_entropy(each.flatten(0, 1), target.flatten()) for each in both]).sum()
 
 
 def train(
     samples: TrainingSet, state: dict[str, Any], minutes: float, seed: int, batch: int = 16, crop: int = 96,
-    *, log: Callable[..., None],
+    *, device: str, log: Callable[..., None],
 ) -> dict[str, Any]:  # fmt: skip
     """Continues `state` (empty at first) for `minutes`; ends by measuring the layers' scales on photographs."""
     torch.manual_seed(seed)
-    model = LiteFeatures()
+    model = LiteFeatures().to(device)
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
     step = 0
     if state:
@@ -70,8 +71,9 @@ def train(
                 y = grade(y, rng.choice(sorted(MOODS)))
             pairs.append((x, y))
         both = torch.cat([torch.stack([p[k] for p in pairs]) for k in (0, 1)]) * 2 - 1
-        features = model(both.to(memory_format=torch.channels_last))
-        loss = torch.zeros(())
+        with bf16_where_native(device):
+            features = model(both.to(device, memory_format=torch.channels_last))
+        loss = torch.zeros((), device=device)
         for name, weight in (("relu2_2", 0.5), ("relu3_2", 1.0), ("relu4_2", 1.0)):
             f = features[name]
             places = torch.randperm(f.shape[2] * f.shape[3])[:PLACES]
@@ -84,7 +86,7 @@ def train(
         if step % 50 == 0:
             log(step, loss=mean_loss)
     some = torch.from_numpy(np.flatnonzero(samples.style == "photo")[:64])
-    photos = images[some].permute(0, 3, 1, 2).float() / 127.5 - 1
+    photos = images[some].permute(0, 3, 1, 2).float().to(device) / 127.5 - 1
     model.eval()
     with torch.no_grad():
         x, level = photos, "1"

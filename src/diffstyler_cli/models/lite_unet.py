@@ -28,7 +28,7 @@ class LiteConfig:
 
 
 LITE_PRESETS: dict[str, LiteConfig] = {
-    "photo": LiteConfig(stem=24, widths=(48, 96, 192), blocks=2, cond_dim=256),
+    "photo": LiteConfig(stem=32, widths=(64, 128, 256), blocks=2, cond_dim=256),
     "art": LiteConfig(stem=16, widths=(32, 64, 128), blocks=2, cond_dim=None),
 }
 

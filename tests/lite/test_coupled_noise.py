@@ -1,0 +1,79 @@
+"""A training picture and the noise of its photograph: cut alike, and noise that leads back to the photograph."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from diffstyler_cli.diffusion.schedule import t_grid
+from diffstyler_cli.diffusion.solvers import sample
+from diffstyler_cli.lite import train_diffusion
+from diffstyler_cli.lite.data import TrainingSet
+from diffstyler_cli.lite.styles import GRID
+from diffstyler_cli.models.lite import load_lite
+
+SIDE = 96
+
+
+@pytest.fixture
+def samples() -> TrainingSet:
+    """A photograph, a picture made from it, and an artwork; red and green say where in the picture a pixel lies."""
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    image = np.stack([rows, columns, 0 * rows], 2).astype(np.uint8)
+    return TrainingSet(
+        np.stack([image, image + 100, image]),
+        np.array(["photo", "woodcut", "woodcut"]),
+        np.array(["photo", "filter", "art"]),
+        np.array([0, 0, -1]),
+        np.array(["a.jpg", "a.jpg", "b.jpg"]),
+    )
+
+
+def test_a_picture_and_its_noise_are_cut_at_the_same_place(
+    samples: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_diffusion, "COUPLED", 1.0)
+    monkeypatch.setattr(train_diffusion, "MOST_FRESH", 0.0)
+    noise = torch.from_numpy(samples.images[:1]).permute(0, 3, 1, 2).half()
+    views = train_diffusion._Views(samples, noise, 32, random.Random(0))
+    corners, mirrored = set(), 0
+    for _ in range(60):
+        x, eps = views(1, torch.zeros(3, 32, 32))
+        assert torch.equal((x * 255).round() - 100, eps)
+        left = int(eps[1].min())
+        mirrored += int(eps[1, 0, 0]) != left
+        corners.add((int(eps[0, 0, 0]), left))
+    assert len(corners) > 20
+    assert 10 < mirrored < 50
+    assert all(place % GRID == 0 for corner in corners for place in corner)
+
+
+def test_artworks_get_noise_at_random(samples: TrainingSet) -> None:
+    noise = torch.ones(1, 3, SIDE, SIDE).half()
+    views = train_diffusion._Views(samples, noise, 32, random.Random(0))
+    eps = torch.randn(3, 32, 32)
+    assert all(torch.equal(views(2, eps)[1], eps) for _ in range(20))
+
+
+def test_free_noise_leads_back_to_the_photograph() -> None:
+    side, steps = 64, train_diffusion.INVERSION_STEPS[0]
+    yy, xx = np.mgrid[:side, :side] / side
+    picture = np.stack([255 * xx, 255 * yy, 200 * (np.hypot(xx - 0.5, yy - 0.5) < 0.3)], 2).astype(np.uint8)
+    samples = TrainingSet(picture[None], np.array(["photo"]), np.array(["photo"]), np.array([2]), np.array(["a.jpg"]))
+    net = load_lite("cpu").photo
+    counted = []
+    noise = train_diffusion.free_noise(net, samples, 0, lambda *numbers: counted.append(numbers), device="cpu")
+    assert (noise.shape, counted) == ((3, 3, side, side), [(1, 1)])
+    assert not noise[:2].any()
+    assert 0.05 < float(noise[2].float().std()) < 1.5
+
+    def null(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return net(x, t.clamp(net.t_min, net.t_max))
+
+    x0 = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        *_, last = sample(null, noise[2:].float(), t_grid(steps), steps, "dpmpp_2m")
+    assert float((last.x - x0).abs().mean()) < 0.15
