@@ -37,7 +37,7 @@ SLOW_STYLES = {
     "art-nouveau": 1.5, "cubism": 1.5, "engraving-etching": 1.5, "expressionism": 1.2, "naive-art": 1.5,
     "pointillism": 1.5, "ukiyo-e": 1.5,
 }  # fmt: skip
-"""Styles that take longer to learn, and how much more often they are drawn."""
+"""Styles whose pictures an independent judge of styles ranked low, and how much more often they are drawn."""
 CAPTIONS_PER_MEANING = 10
 NULL = 0.15
 """Share of a batch without a condition; all of them photographs, for that is what no prompt means."""
@@ -68,7 +68,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonalise(g: Tensor) -> Tensor:
-    # bfloat16 is exact enough, and half the time of a step where the machine has it
+    # bfloat16 is exact enough (Jordan et al. 2024)
     half = g.device.type != "cpu" or native_cpu_bf16()
     x = (g / (g.norm() + 1e-7)).to(torch.bfloat16 if half else g.dtype)
     tall = x.shape[0] > x.shape[1]
