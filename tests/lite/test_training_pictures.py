@@ -11,7 +11,7 @@ from PIL import Image
 
 from diffstyler_cli.lite.data import held_out
 from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
-from diffstyler_cli.lite.styles import GRID, STYLES
+from diffstyler_cli.lite.styles import GRID, PHASE, STYLES
 
 pytest.importorskip("cv2", reason="the train extra is not installed")
 
@@ -85,6 +85,54 @@ def test_big_pixels_lie_on_the_grid(photo: np.ndarray) -> None:
     out = FILTERS["pixel-art"](photo.copy(), np.random.default_rng(0))
     cell = GRID // 2
     assert np.array_equal(out, out[::cell, ::cell].repeat(cell, 0).repeat(cell, 1))
+
+
+def test_hatching_repeats_with_the_networks_grid() -> None:
+    from diffstyler_cli.lite.brushes import hatching
+
+    grey = np.full((64, 64), 0.4, np.float32)
+    lines = hatching(grey, (3, 1), 0.12, 0 * grey)
+    assert lines.std() > 0.2
+    for axis in (0, 1):
+        assert np.allclose(lines, np.roll(lines, PHASE, axis), atol=1e-4)
+
+
+def test_places_of_a_lattice_repeat_with_the_networks_grid() -> None:
+    from diffstyler_cli.lite.brushes import lattice_points
+
+    groups = lattice_points((64, 64), 4, np.random.default_rng(0))
+    assert len(groups) == (PHASE // 4) ** 2
+    for places in groups:
+        cells = (places - places[0]) / PHASE
+        assert np.allclose(cells, np.round(cells))
+
+
+def test_the_highest_place_of_every_square_is_found() -> None:
+    from diffstyler_cli.lite.brushes import highest
+
+    field = np.zeros((32, 48), np.float32)
+    field[3, 13] = field[20, 20] = 1
+    places = highest(field, 16)
+    assert len(places) == 6
+    assert {(3, 13), (20, 20)} <= {tuple(p) for p in places.astype(int)}
+    assert highest(field, 16, least=0.5).astype(int).tolist() == [[3, 13], [20, 20]]
+
+
+def test_low_poly_and_hatching_follow_from_the_photo_alone(photo: np.ndarray) -> None:
+    from diffstyler_cli.lite.filters import FILTERS
+
+    for name in ("low-poly", "engraving-etching", "halftone"):
+        a, b = (FILTERS[name](photo.copy(), np.random.default_rng(seed)) for seed in (1, 2))
+        assert np.array_equal(a, b), name
+
+
+def test_every_style_with_artworks_has_exemplars() -> None:
+    from diffstyler_cli.lite.exemplars import EXEMPLARS
+
+    assert set(EXEMPLARS) == {style.key for style in STYLES if style.folder}
+    for style, names in EXEMPLARS.items():
+        assert 3 <= len(set(names)) == len(names) <= 4, style
+        assert not any(held_out(Path(name)) for name in names), style
 
 
 def test_the_hold_out_is_decided_by_the_name_alone() -> None:

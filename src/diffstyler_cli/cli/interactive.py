@@ -135,7 +135,7 @@ def another_seed(request: Request, config: StylizeConfig) -> Request:
 
 
 def stronger(request: Request, config: StylizeConfig) -> Request:
-    """Prompts pull half as hard again, from a point nearer to pure noise."""
+    """Prompts pull a quarter harder, from a point nearer to pure noise."""
     return _with_strength(request, config, 1.25, -0.1)
 
 

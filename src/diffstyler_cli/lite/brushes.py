@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .styles import PHASE
+
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Rng = np.random.Generator
@@ -64,40 +66,53 @@ def streaks(noise: Field, angle: Field, length: int) -> Field:
     return total / (total.std() + 1e-6)
 
 
+def lattice_points(shape: tuple[int, int], step: int, rng: Rng) -> list[NDArray[np.float64]]:
+    """Places about `step` pixels apart, in groups that lie `PHASE` pixels apart each, in random order."""
+    cells = PHASE // step
+    offsets = rng.uniform(-0.5, 1.5, (cells * cells, 2)) * step
+    places = []
+    for k in rng.permutation(cells * cells):
+        ys, xs = np.mgrid[0 : shape[0] + PHASE : PHASE, 0 : shape[1] + PHASE : PHASE] - PHASE // 2
+        corner = np.array([k // cells, k % cells]) * step + offsets[k]
+        places.append(np.stack([ys.ravel(), xs.ravel()], 1) + corner)
+    return places
+
+
 def strokes(
     im: Image, rng: Rng, layers: list[tuple[int, float]], jitter: float, length: float, swirl: float = 0.0,
-    canvas: Field | None = None, relief: float = 0.15, angle: Field | None = None,
+    relief: float = 0.15, angle: Field | None = None,
 ) -> Field:  # fmt: skip
-    """Painterly rendering: strokes along the edges, coarse to fine; `layers`: (brush radius, share of places)."""
+    """Painterly rendering: strokes along the edges, coarse to fine; `layers`: (brush radius, share of places).
+
+    The brush is set down on a lattice that repeats every `PHASE` pixels; only its colour is random (`jitter`, of 255).
+    `swirl` turns strokes by the light, in radians.
+    """
+    lattice = np.random.default_rng(7)
     h, w = im.shape[:2]
     gray = luma(im)
     flow = edge_flow(gray, 4) if angle is None else angle
-    if swirl:
-        flow = flow + swirl * smooth_noise((h, w), 22, rng)
-    out = to_u8(canvas) if canvas is not None else cv2.GaussianBlur(im, (0, 0), 6)
+    flow = flow + swirl * np.sin(9 * cv2.GaussianBlur(gray, (0, 0), 6))
+    out = cv2.GaussianBlur(im, (0, 0), 6)
     bump = np.zeros((h, w), np.float32)
     for radius, share in layers:
         ref = cv2.GaussianBlur(im, (0, 0), max(radius * 0.6, 0.5)).astype(np.float32)
-        step = max(1.6, radius * 1.1)
-        ys, xs = np.mgrid[0:h:step, 0:w:step]
-        points = np.stack([ys.ravel(), xs.ravel()], 1) + rng.uniform(-step, step, (ys.size, 2))
-        points = points[rng.random(len(points)) < share]
-        rng.shuffle(points)
-        for y, x in points:
-            yi, xi = int(np.clip(y, 0, h - 1)), int(np.clip(x, 0, w - 1))
-            if np.abs(out[yi, xi] - ref[yi, xi]).mean() < 4 and radius <= 2:
+        for points in lattice_points((h, w), 2 if radius <= 2 else 4 if radius <= 5 else 8, lattice):
+            lean, scale, height = lattice.normal(0, 0.15), lattice.uniform(0.6, 1.3), float(lattice.uniform(-1, 1))
+            if lattice.random() > share:
                 continue
-            a = float(flow[yi, xi]) + rng.normal(0, 0.15)
-            half = radius * length * rng.uniform(0.6, 1.3)
-            dx, dy = np.cos(a) * half, np.sin(a) * half
-            shade = rng.normal(0, jitter)
-            colour = ref[yi, xi] + shade * 0.6 + rng.normal(0, jitter * 0.6, 3)
-            p, q = (round(float(x - dx)), round(float(y - dy))), (round(float(x + dx)), round(float(y + dy)))
-            cv2.line(out, p, q, tuple(float(c) for c in np.clip(colour, 0, 255)), max(1, radius), cv2.LINE_AA)
-            cv2.line(bump, p, q, float(rng.uniform(-1, 1)), max(1, radius), cv2.LINE_AA)
-    result = out.astype(np.float32) / 255
+            for y, x in points:
+                yi, xi = int(np.clip(y, 0, h - 1)), int(np.clip(x, 0, w - 1))
+                if radius <= 2 and np.abs(out[yi, xi] - ref[yi, xi]).mean() < 4:
+                    continue
+                a, half = float(flow[yi, xi]) + lean, radius * length * scale
+                dx, dy = np.cos(a) * half, np.sin(a) * half
+                p, q = (round(float(x - dx)), round(float(y - dy))), (round(float(x + dx)), round(float(y + dy)))
+                tint = rng.normal(0, jitter) * 0.6 + rng.normal(0, jitter * 0.6, 3)
+                colour = tuple(float(c) for c in np.clip(ref[yi, xi] + tint, 0, 255))
+                cv2.line(out, p, q, colour, max(1, radius), cv2.LINE_AA)
+                cv2.line(bump, p, q, height, max(1, radius), cv2.LINE_AA)
     light = cv2.Sobel(cv2.GaussianBlur(bump, (0, 0), 0.7), cv2.CV_32F, 1, 1, ksize=3)
-    return result + relief * light[..., None] * 0.5
+    return out.astype(np.float32) / 255 + relief * light[..., None] * 0.5
 
 
 def regraded(im: Image, saturation: float = 1.0, value: float = 1.0, lift: float = 0.0) -> Image:
@@ -107,12 +122,32 @@ def regraded(im: Image, saturation: float = 1.0, value: float = 1.0, lift: float
     return cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)
 
 
-def hatching(tone: Field, angle: float, period: float, soft: float, bend: Field) -> Field:
-    """1 on paper, 0 on ink: lines along `angle`, displaced by `bend` pixels, whose width grows as `tone` falls."""
+def hatching(tone: Field, waves: tuple[int, int], soft: float, bend: Field) -> Field:
+    """1 on paper, 0 on ink: lines, `waves` in `PHASE` pixels down and across, displaced by `bend` pixels, whose width
+    grows as `tone` falls."""
     h, w = tone.shape
     yy, xx = np.mgrid[:h, :w].astype(np.float32)
-    phase = (yy * np.cos(angle) - xx * np.sin(angle) + bend) * (2 * np.pi / period)
+    down, across = waves
+    phase = (down * yy + across * xx + np.hypot(down, across) * bend) * (2 * np.pi / PHASE)
     return 1 / (1 + np.exp(-(np.cos(phase) * 0.5 + tone * 2.0 - 1.0) / soft))
+
+
+def edge_strength(im: Image) -> Field:
+    g = cv2.GaussianBlur(luma(im), (0, 0), 1.5)
+    return cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1))
+
+
+def highest(field: Field, cell: int, least: float = -np.inf) -> NDArray[np.float64]:
+    """The place (y, x) of the highest value of every square of `cell` pixels, of those where it is at least `least`;
+    where there is little between them, near its middle."""
+    h, w = (n // cell * cell for n in field.shape)
+    middle = np.abs(np.arange(cell) - (cell - 1) / 2) / cell
+    leaning = field[:h, :w] - 0.03 * np.tile(middle[:, None] + middle, (h // cell, w // cell))
+    squares = leaning.reshape(h // cell, cell, w // cell, cell).swapaxes(1, 2).reshape(-1, cell * cell)
+    row, column = np.divmod(np.arange(len(squares)), w // cell)
+    best = squares.argmax(1)
+    places = np.stack([row * cell + best // cell, column * cell + best % cell], 1).astype(np.float64)
+    return places[squares.max(1) >= least]
 
 
 def voronoi(im: Image, sites: NDArray[np.floating], alike: float = 0.0) -> tuple[NDArray[np.int32], Field]:

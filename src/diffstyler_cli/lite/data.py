@@ -21,21 +21,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from .exemplars import EXEMPLARS
 from .styles import STYLES
 
 SIZE = 256
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SHARDS = 16
-TRANSFERS_PER_PHOTO = 14
-"""Styles, of those with artworks, that each photograph is painted in."""
-CANDIDATES = 10
-"""Artworks that a transfer chooses the one with the most fitting colours from. With any artwork at random, colours
-would have nothing to do with the photograph, and a network that learns from that paints their mean: mud."""
+TRANSFERS_PER_PHOTO = 10
+"""Styles, of those with artworks, that each photograph is painted in: in turn, so that all get as many."""
 FILTER_STYLES = (
-    "drawing", "charcoal", "woodcut", "engraving-etching", "ink-illustration", "cartoon", "mosaic", "stained-glass",
+    "drawing", "charcoal", "woodcut", "ink-illustration", "cartoon", "mosaic", "stained-glass",
     "low-poly", "pixel-art", "halftone", "pastel",
 )  # fmt: skip
 """Styles of which a filter's picture by itself is one; the others' filters are underpaintings alone."""
+GRADES = {"oil-painting": 0.25}
+"""Styles whose pictures go less far than `transfer.GRADE` towards the colours of the artwork, and how far: old varnish
+is no part of what is asked for."""
 HOLD_OUT_EVERY = 16
 """One photograph and one artwork in this many, by checksum of its name, is never trained on."""
 
@@ -98,33 +99,37 @@ def _photo_shard(photos: list[tuple[int, Path]], art: dict[str, list[Path]]) -> 
     import cv2
 
     from .filters import FILTERS
-    from .transfer import palette, transfer
+    from .transfer import GRADE, palette, transfer
     from .underpainting import UNDERPAINTINGS
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
-    def artwork(style: str, picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        some = [art[style][i] for i in rng.permutation(len(art[style]))[:CANDIDATES]]
+    def artwork(style: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        # the exemplar whose colours suit best; in another folder, which may lack them, any artwork may be it
+        some = [path for path in art[style] if path.name in EXEMPLARS[style]] or art[style]
         goal = palette(picture)
         nearest = min(some, key=lambda path: float(np.square(_artwork_palette(path) - goal).sum()))
         with Image.open(nearest) as opened:
-            return _square(opened, SIZE, rng.uniform(0.2, 0.8))
+            return _square(opened, SIZE, 0.5)
 
+    styles = sorted(art)
     for index, path in photos:
         rng = np.random.default_rng(zlib.crc32(path.name.encode()))
         with Image.open(path) as opened:
             image = opened.convert("RGB")
-        crops = [(2 * index + k, _square(image, SIZE, where)) for k, where in enumerate((0.2, 0.8))]
+        crops = [(2 * index, _square(image, SIZE, 0.2)), (2 * index + 1, _square(image, SIZE, 0.8)[:, ::-1].copy())]
         for source, crop in crops:
             yield crop, "photo", "photo", source, path.name
         for style in FILTER_STYLES:
             for source, crop in crops:
                 yield FILTERS[style](crop.copy(), rng), style, "filter", source, path.name
-        for k, style in enumerate(rng.permutation(sorted(art))[:TRANSFERS_PER_PHOTO]):
-            source, crop = crops[(k + index) % 2]
+        for k in range(TRANSFERS_PER_PHOTO):
+            style = styles[(index * TRANSFERS_PER_PHOTO + k) % len(styles)]
+            source, crop = crops[(k + index // 2) % 2]
             under = UNDERPAINTINGS[style](crop.copy(), rng)
-            yield transfer(under, artwork(style, under, rng), rng), str(style), "transfer", source, path.name
+            painted = transfer(under, artwork(style, under), rng, GRADES.get(style, GRADE))
+            yield painted, style, "transfer", source, path.name
 
 
 def _build_shard(args: tuple[int, Path, Path]) -> Path:

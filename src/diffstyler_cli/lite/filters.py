@@ -17,10 +17,12 @@ from .brushes import (
     Rng,
     cell_borders,
     cell_means,
-    edge_flow,
+    edge_strength,
     equalised,
     grey_rgb,
     hatching,
+    highest,
+    lattice_points,
     luma,
     regraded,
     smooth_noise,
@@ -29,16 +31,16 @@ from .brushes import (
     to_u8,
     voronoi,
 )
-from .styles import GRID
+from .styles import GRID, PHASE
 
 
 def pencil(im: Image, rng: Rng) -> Image:
     """Graphite on paper: outlines by dodging, tone by strokes that follow one hand direction."""
     g = cv2.GaussianBlur(equalised(luma(im)), (0, 0), 0.6)
     h, w = g.shape
-    line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), rng.uniform(2, 5)) + 0.02), 0, 1)
+    line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 3.5) + 0.02), 0, 1)
     line = np.clip((line - 0.55) / 0.42, 0, 1) ** 1.3
-    hand = rng.uniform(-1.1, -0.5)
+    hand = -0.8
     paper = 0.955 + 0.015 * smooth_noise((h, w), 0.8, rng)
     tone = np.ones_like(g)
     for offset, limit in ((0.0, 0.66), (0.5, 0.4), (-0.6, 0.22)):
@@ -47,7 +49,7 @@ def pencil(im: Image, rng: Rng) -> Image:
         depth = np.clip((limit - cv2.GaussianBlur(g, (0, 0), 1.0)) / limit, 0, 1)
         tone -= 0.42 * depth**0.7 * np.clip(0.5 + 0.5 * streak, 0, 1.2)
     out = paper * np.clip(tone, 0.12, 1) * (0.25 + 0.75 * line)
-    tint = np.array([1.0, 0.99, 0.965]) if rng.random() < 0.5 else np.ones(3)
+    tint = np.array([1.0, 0.99, 0.965])
     return to_u8(grey_rgb(out) * tint)
 
 
@@ -56,11 +58,11 @@ def charcoal(im: Image, rng: Rng) -> Image:
     g = cv2.GaussianBlur(equalised(luma(im), 0.8), (0, 0), 1.5)
     h, w = g.shape
     grain = smooth_noise((h, w), 0.7, rng)
-    smear = streaks(rng.standard_normal((h, w)).astype(np.float32), edge_flow(g, 5) * 0 + rng.uniform(-1, 0), 5)
+    smear = streaks(rng.standard_normal((h, w)).astype(np.float32), np.full_like(g, -0.5), 5)
     tone = 1 / (1 + np.exp(-(g - 0.42) * 9)) + 0.10 * smear * (1 - g) + 0.09 * grain
     edge = cv2.GaussianBlur(cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)), (0, 0), 1)
     out = np.clip(tone, 0, 1) * np.clip(1 - 1.4 * edge, 0.05, 1)
-    paper = np.array([0.93, 0.90, 0.84]) if rng.random() < 0.5 else np.array([0.9, 0.9, 0.89])
+    paper = np.array([0.92, 0.90, 0.86])
     return to_u8(grey_rgb(0.06 + 0.94 * out) * paper)
 
 
@@ -71,15 +73,14 @@ def woodcut(im: Image, rng: Rng) -> Image:
     h, w = g.shape
     lo, hi = np.quantile(g, [0.05, 0.95])
     tone = np.clip((g - lo) / (hi - lo + 1e-3), 0, 1)
-    bend = 3.0 * smooth_noise((h, w), 22, rng) + 10 * cv2.GaussianBlur(g, (0, 0), 5)
-    angle, cut = rng.uniform(0, np.pi), np.clip(tone * 1.35 - 0.18, 0, 1)
-    period = rng.uniform(4.5, 7.5)
-    ink, other = (hatching(cut, angle + turn, period, 0.12, bend) for turn in (0.0, rng.uniform(0.6, 1.4)))
+    bend = 8 * cv2.GaussianBlur(g, (0, 0), 5)
+    cut = np.clip(tone * 1.35 - 0.18, 0, 1)
+    ink, other = (hatching(cut, waves, 0.12, bend) for waves in ((3, 1), (1, -3)))
     ink = np.where(cv2.GaussianBlur(tone, (0, 0), 8) > 0.5, ink, other)
     edge = cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(g, cv2.CV_32F, 0, 1, ksize=3))
     ink *= 1 - np.clip((edge - 0.35) * 2.5, 0, 1) * 0.9
     wear = np.clip(1 - 0.10 * np.clip(smooth_noise((h, w), 0.8, rng), 0, 3), 0, 1)
-    paper = np.array([[0.95, 0.93, 0.87], [0.97, 0.97, 0.96], [0.92, 0.86, 0.74]])[rng.integers(3)]
+    paper = np.array([0.96, 0.95, 0.91])
     black = np.array([0.07, 0.065, 0.06])
     return to_u8(black + (paper - black) * (ink[..., None] * wear[..., None] + 0.06 * (1 - wear[..., None])))
 
@@ -87,14 +88,12 @@ def woodcut(im: Image, rng: Rng) -> Image:
 def engraving(im: Image, rng: Rng) -> Image:
     """Fine crossed lines whose thickness carries the tone."""
     g = cv2.GaussianBlur(equalised(luma(im), 0.7), (0, 0), 0.8)
-    h, w = g.shape
-    base = rng.uniform(0, np.pi)
-    bend = 2.5 * smooth_noise((h, w), 18, rng) + 8 * cv2.GaussianBlur(g, (0, 0), 5)
+    bend = 6 * cv2.GaussianBlur(g, (0, 0), 5)
     out = np.ones_like(g)
-    for offset, shift in ((0.0, 0.10), (1.0, 0.38)):
-        out = np.minimum(out, hatching(np.clip(g + shift, 0, 1), base + offset, rng.uniform(2.6, 3.4), 0.25, bend))
+    for waves, shift in (((5, 2), 0.10), ((-1, 5), 0.38)):
+        out = np.minimum(out, hatching(np.clip(g + shift, 0, 1), waves, 0.25, bend))
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 2) + 0.02), 0, 1) ** 3
-    paper = np.array([0.95, 0.92, 0.84]) if rng.random() < 0.6 else np.array([0.95, 0.95, 0.94])
+    paper = np.array([0.95, 0.93, 0.88])
     return to_u8(grey_rgb(np.clip(0.1 + 0.9 * out * line, 0, 1)) * paper)
 
 
@@ -117,7 +116,7 @@ def watercolor(im: Image, rng: Rng) -> Image:
     dx, dy = (1.4 * smooth_noise((h, w), 5, rng) for _ in range(2))
     yy, xx = np.mgrid[:h, :w].astype(np.float32)
     flat = cv2.remap(flat, xx + dx, yy + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    lab = cv2.cvtColor(regraded(flat, rng.uniform(1.0, 1.4)), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(regraded(flat, 1.3), cv2.COLOR_RGB2LAB).astype(np.float32)
     light = lab[..., 0] / 255
     level = np.round(light * 6) / 6
     rim = cv2.magnitude(cv2.Sobel(level, cv2.CV_32F, 1, 0), cv2.Sobel(level, cv2.CV_32F, 0, 1))
@@ -131,60 +130,56 @@ def watercolor(im: Image, rng: Rng) -> Image:
 
 
 def oil(im: Image, rng: Rng) -> Image:
-    """Layered strokes with relief, deep warm tones, canvas."""
-    warm = regraded(im, rng.uniform(1.1, 1.5), rng.uniform(0.8, 0.95))
-    out = strokes(warm, rng, [(11, 0.8), (6, 0.8), (4, 0.7), (2, 0.3)], 5, 2.0, relief=0.25)
-    out = out * np.array([1.04, 0.98, 0.88]) if rng.random() < 0.7 else out
-    return to_u8((out - 0.5) * 1.12 + 0.48)
+    """Layered, blended strokes in deep tones, a little relief."""
+    deep = regraded(im, 1.35, 0.97)
+    out = strokes(deep, rng, [(8, 0.9), (5, 0.9), (3, 0.7), (2, 0.4)], 4, 2.0, relief=0.1)
+    return to_u8((out - 0.5) * 1.15 + 0.5)
 
 
 def impressionism(im: Image, rng: Rng) -> Image:
     """Short broken dabs of light, shifted colour."""
-    bright = regraded(im, rng.uniform(1.2, 1.7), 0.95, 20)
-    return to_u8(strokes(bright, rng, [(5, 0.9), (3, 0.9), (2, 0.8)], 12, 1.5, swirl=0.3, relief=0.22))
+    return to_u8(
+        strokes(regraded(im, 1.4, 0.95, 20), rng, [(5, 0.9), (3, 0.9), (2, 0.6)], 14, 1.5, swirl=0.3, relief=0.22)
+    )
 
 
 def van_gogh(im: Image, rng: Rng) -> Image:
     """Long thick strokes in swirling rows, saturated blues and yellows."""
-    vivid = regraded(im, rng.uniform(1.5, 2.0), 1.0, 6)
-    lab = cv2.cvtColor(vivid, cv2.COLOR_RGB2LAB).astype(np.float32)
-    light = lab[..., 0:1] / 255
-    lab[..., 2:3] += (light - 0.45) * rng.uniform(30, 70)
+    lab = cv2.cvtColor(regraded(im, 1.7, 1.0, 6), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab[..., 2:3] += (lab[..., 0:1] / 255 - 0.45) * 45
     vivid = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
-    out = strokes(vivid, rng, [(4, 1.0), (3, 0.9), (2, 0.9)], 14, 2.6, swirl=0.4, relief=0.35)
+    out = strokes(vivid, rng, [(5, 1.0), (3, 1.0), (2, 0.7)], 15, 2.8, swirl=0.8, relief=0.35)
     return to_u8((out - 0.5) * 1.1 + 0.5)
 
 
 def pointillism(im: Image, rng: Rng) -> Image:
     """Dots of pure colour whose average is the picture."""
+    lattice = np.random.default_rng(3)
     h, w = im.shape[:2]
-    src = regraded(cv2.GaussianBlur(im, (0, 0), 1.0), 1.5, 1.0, 8).astype(np.float32)
-    out = np.full((h, w, 3), (236, 228, 206), np.uint8)
-    radius = rng.uniform(1.3, 2.0)
+    src = regraded(cv2.GaussianBlur(im, (0, 0), 1.0), 1.6, 1.0, 10).astype(np.float32)
+    out = cv2.GaussianBlur(im, (0, 0), 3)
     for _ in range(2):
-        ys, xs = np.mgrid[0 : h : radius * 1.7, 0 : w : radius * 1.7]
-        pts = np.stack([ys.ravel(), xs.ravel()], 1) + rng.normal(0, radius * 0.5, (ys.size, 2))
-        rng.shuffle(pts)
-        for y, x in pts:
-            c = src[int(np.clip(y, 0, h - 1)), int(np.clip(x, 0, w - 1))] + rng.normal(0, 26, 3)
-            centre = (int(x * 8), int(y * 8))
-            size, colour = int(radius * rng.uniform(0.8, 1.15) * 8), tuple(float(v) for v in np.clip(c, 0, 255))
-            cv2.circle(out, centre, size, colour, -1, cv2.LINE_AA, 3)
+        for points in lattice_points((h, w), 4, lattice):
+            radius = lattice.uniform(1.8, 2.5)
+            for y, x in points:
+                tint = rng.normal(0, 34, 3)
+                c = np.clip(src[int(np.clip(y, 0, h - 1)), int(np.clip(x, 0, w - 1))] + tint - tint.mean() / 2, 0, 255)
+                cv2.circle(out, (int(x * 8), int(y * 8)), int(radius * 8), tuple(map(float, c)), -1, cv2.LINE_AA, 3)
     return out
 
 
 def cartoon(im: Image, rng: Rng) -> Image:
-    """Flat colours in few steps, dark outlines."""
+    """Flat colours in few steps of light, dark outlines."""
     flat = im
-    for _ in range(4):
-        flat = cv2.bilateralFilter(flat, 9, 40, 7)
-    steps = rng.integers(5, 8)
-    flat = regraded(flat, 1.5, 1.05)
-    flat = cv2.GaussianBlur((np.floor(flat / 256.0 * steps) + 0.5) / steps, (0, 0), 0.6)
+    for _ in range(5):
+        flat = cv2.bilateralFilter(flat, 9, 45, 7)
+    lab = cv2.cvtColor(regraded(flat, 1.45, 1.08), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab[..., 0] = cv2.GaussianBlur((np.floor(lab[..., 0] / 256 * 6) + 0.5) / 6 * 255, (0, 0), 0.6)
+    rgb = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB).astype(np.float32) / 255
     g = cv2.GaussianBlur(luma(im), (0, 0), 1.0)
     dog = cv2.GaussianBlur(g, (0, 0), 0.9) - 0.98 * cv2.GaussianBlur(g, (0, 0), 2.4)
     line = 1 / (1 + np.exp(-(dog + 0.012) * 220))
-    return to_u8(flat * (0.06 + 0.94 * line[..., None]))
+    return to_u8(rgb * (0.06 + 0.94 * line[..., None]))
 
 
 def mosaic(im: Image, rng: Rng) -> Image:
@@ -202,8 +197,8 @@ def mosaic(im: Image, rng: Rng) -> Image:
 def stained_glass(im: Image, rng: Rng) -> Image:
     """Bright cells that follow the shapes, with black leading."""
     h, w = im.shape[:2]
-    ys, xs = np.mgrid[8:h:16, 8:w:16]
-    sites = np.stack([ys.ravel(), xs.ravel()], 1) + rng.uniform(-6, 6, (ys.size, 2))
+    sites = highest(-edge_strength(im), PHASE)
+    sites += rng.uniform(-4, 4, sites.shape)
     label, _ = voronoi(im, sites, alike=60)
     colour = cell_means(regraded(im, 2.0, 1.1, 12), label, len(sites))
     lead = cell_borders(label, 1.6)
@@ -214,20 +209,20 @@ def stained_glass(im: Image, rng: Rng) -> Image:
 def low_poly(im: Image, rng: Rng) -> Image:
     """Flat triangles over points drawn to the edges."""
     h, w = im.shape[:2]
-    edge = cv2.GaussianBlur(cv2.Canny(im, 80, 160).astype(np.float32), (0, 0), 2).ravel() + 4
-    picks = rng.choice(h * w, rng.integers(600, 850), replace=False, p=edge / edge.sum())
+    edge = edge_strength(im)
     div = cv2.Subdiv2D((-1, -1, w + 2, h + 2))
-    for p in picks:
-        div.insert((float(p % w), float(p // w)))
+    for y, x in np.unique(np.concatenate([highest(edge, PHASE), highest(edge, PHASE // 2, 0.2)]), axis=0):
+        div.insert((float(x), float(y)))
     for x, y in ((0, 0), (w, 0), (0, h), (w, h), (w / 2, 0), (w / 2, h), (0, h / 2), (w, h / 2)):
         div.insert((float(x), float(y)))
     out = cv2.GaussianBlur(im, (0, 0), 3)
-    src = cv2.GaussianBlur(regraded(im, 1.25), (0, 0), 2)
+    src = cv2.GaussianBlur(regraded(im, 1.35), (0, 0), 2)
     for t in div.getTriangleList():
         pts = t.reshape(3, 2)
         cx, cy = pts.mean(0)
         if 0 <= cx < w and 0 <= cy < h:
-            colour = src[int(cy), int(cx)].astype(float) + rng.normal(0, 4)
+            facing = np.arctan2(*(pts[1] - pts[0])[::-1])
+            colour = src[int(cy), int(cx)].astype(float) * (1 + 0.07 * np.sin(2 * facing))
             cv2.fillConvexPoly(out, np.round(pts).astype(np.int32), tuple(np.clip(colour, 0, 255)), cv2.LINE_AA)
     return out
 
@@ -257,11 +252,11 @@ def halftone(im: Image, rng: Rng) -> Image:
 def pastel(im: Image, rng: Rng) -> Image:
     """Soft chalk: powdery strokes on toned paper."""
     h, w = im.shape[:2]
-    soft = regraded(im, 0.95, 0.8, 55)
-    out = strokes(soft, rng, [(6, 0.9), (3, 0.8)], 12, 2.2, relief=0.0)
-    tooth = smooth_noise((h, w), 0.6, rng)
-    keep = 1 / (1 + np.exp(-(tooth + 1.3) * 4))
-    paper = np.array([[0.82, 0.78, 0.72], [0.72, 0.76, 0.8], [0.9, 0.86, 0.8]])[rng.integers(3)]
+    soft = regraded(im, 1.1, 0.8, 50)
+    out = strokes(soft, rng, [(6, 0.9), (3, 0.9)], 9, 2.4, relief=0.0)
+    tooth = smooth_noise((h, w), 1.0, rng)
+    keep = 1 - 0.22 * np.clip(tooth, 0, 2.5)
+    paper = np.array([0.88, 0.85, 0.79])
     return to_u8(out * keep[..., None] + paper * (1 - keep[..., None]))
 
 

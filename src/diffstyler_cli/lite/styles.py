@@ -50,9 +50,13 @@ STYLES: tuple[Style, ...] = (
     Style("low-poly", ("low-poly", "low poly", "polygon art", "triangles"), ()),
 )  # fmt: skip
 
-GRID = 8
-"""Pixels between tiles, dots and pairs of big pixels, counted from the corner of the picture: the diffusion networks,
-whose own grid is 16 pixels, can then know where a tile begins, instead of having to agree on it."""
+PHASE = 16
+"""Pixels after which the diffusion networks' own grid repeats, counted from the corner of the picture. What training
+pictures do by a pattern repeats with it: a pattern at random places could not be foretold from a photograph, and the
+networks would paint its mean."""
+
+GRID = PHASE // 2
+"""Pixels between tiles, printed dots and pairs of big pixels."""
 
 PHOTO_NAMES: tuple[str, ...] = ("photo", "photograph", "a photo", "photography", "realistic photo")
 """Words for the photograph itself; as a prompt they change nothing."""

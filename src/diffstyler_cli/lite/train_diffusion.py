@@ -26,18 +26,13 @@ from ..models.base import Role
 from ..models.lite_unet import LiteUNet
 from .captions import MOODS, Facts, caption, grade
 from .data import TrainingSet
-from .styles import GRID, STYLES
+from .styles import PHASE, STYLES
 
 ORIGIN_WEIGHT: dict[Role, dict[str, float]] = {
-    "photo": {"art": 0.3, "filter": 1.0, "transfer": 1.0, "photo": 1.0},
+    "photo": {"art": 0.15, "filter": 1.0, "transfer": 1.0, "photo": 1.0},
     "art": {"art": 1.0, "filter": 0.0, "transfer": 1.0, "photo": 0.0},
 }
 """How often a picture of each origin is drawn, by the network's role."""
-SLOW_STYLES = {
-    "art-nouveau": 1.5, "cubism": 1.5, "engraving-etching": 1.5, "expressionism": 1.2, "naive-art": 1.5,
-    "pointillism": 1.5, "ukiyo-e": 1.5,
-}  # fmt: skip
-"""Styles whose pictures an independent judge of styles ranked low, and how much more often they are drawn."""
 CAPTIONS_PER_MEANING = 10
 NULL = 0.15
 """Share of a batch without a condition; all of them photographs, for that is what no prompt means."""
@@ -135,12 +130,12 @@ def free_noise(
 
 
 def _weights(samples: TrainingSet, role: Role) -> NDArray[np.float64]:
-    """Probability of drawing each picture: every style alike, but for `SLOW_STYLES`."""
+    """Probability of drawing each picture: every style alike."""
     w = np.array([ORIGIN_WEIGHT[role][o] for o in samples.origin])
     for style in np.unique(samples.style):
         of = samples.style == style
         if w[of].sum() > 0:
-            w[of] *= SLOW_STYLES.get(str(style), 1.0) / w[of].sum()
+            w[of] /= w[of].sum()
     share: NDArray[np.float64] = w / w.sum()
     return share
 
@@ -156,16 +151,15 @@ class _Views:
     def __call__(self, index: int, eps: Tensor) -> tuple[Tensor, Tensor]:
         """A crop of picture `index`, 3×S×S in [0, 1], and the noise for it, made from `eps` (3×S×S)."""
         image, rng = self.images[index], self.rng
-        # by whole cells of the grid that tiles and dots are laid on, so that they always begin at the same places
-        top, left = (GRID * rng.randrange((side - self.crop) // GRID + 1) for side in image.shape[:2])
+        # at whole phases, and never mirrored: patterns always begin at the same places
+        top, left = (PHASE * rng.randrange((side - self.crop) // PHASE + 1) for side in image.shape[:2])
         down, right = slice(top, top + self.crop), slice(left, left + self.crop)
-        flip = rng.random() < 0.5
         x = image[down, right].permute(2, 0, 1).float() / 255
         source = int(self.source[index])
         if self.noise is not None and source >= 0 and rng.random() < COUPLED:
             carried = self.noise[source, :, down, right].float()
-            eps = fresh_noise(carried.flip(-1) if flip else carried, MOST_FRESH * rng.random(), eps)
-        return x.flip(-1) if flip else x, eps
+            eps = fresh_noise(carried, MOST_FRESH * rng.random(), eps)
+        return x, eps
 
 
 def _times(batch: int, generator: torch.Generator) -> Tensor:

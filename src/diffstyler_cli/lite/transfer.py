@@ -15,19 +15,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from .styles import PHASE
+
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
 
 PATCH = 8
+FULL = 256
 SCALES = ((64, 0.8), (128, 0.7), (256, 0.5))
 """Side of the picture in pixels and share of the photograph kept, coarse to fine."""
 COMPONENTS = 16
 POOL = 12000
 """Patches of the artwork and its mirror image that take part at a scale, picked at random."""
 CANDIDATES = 4000
-GROUPS = 24
-"""Patches are matched in this many random groups, each against its own candidates: neighbours do not repeat."""
-DETAIL = 0.6
+STRIDE = 4
+"""Pixels between patches. They are matched in groups that lie `PHASE` pixels apart, each against its own candidates:
+neighbours do not repeat, yet the picture follows from the photograph and the artwork and can be learned."""
+CHOICES = 2
+"""Sets of candidates that each group has, drawn at random: with one, flat areas would show a grid."""
+GRADE = 0.6
+"""How far the photograph goes towards the artwork's colours, from 0 to 1."""
+DETAIL = 0.9
 """Share of the photograph's own edges (luminance between blurs of 1 and 5 pixels) added at the end."""
 
 
@@ -92,8 +100,8 @@ def _blend(patches: Tensor, shape: tuple[int, int], stride: int) -> Field:
     return blended
 
 
-def _replace(x: Field, artwork: Field, stride: int, rng: np.random.Generator) -> Field:
-    """`x` made of patches of `artwork`, on a grid with a random offset."""
+def _replace(x: Field, artwork: Field, shift: int, rng: np.random.Generator, choice: np.random.Generator) -> Field:
+    """`x` made of patches of `artwork`, on a grid that begins `shift` pixels before the corner."""
     size = x.shape[0]
     grids = [_patches(a, 2 if size > 64 else 1) for a in (artwork, artwork[:, ::-1])]
     pool = torch.cat([g[torch.from_numpy(rng.permutation(len(g))[: POOL // 2])] for g in grids])
@@ -102,30 +110,35 @@ def _replace(x: Field, artwork: Field, stride: int, rng: np.random.Generator) ->
     basis = torch.linalg.eigh(centred.T @ centred / len(pool))[1][:, -COMPONENTS:]
     keys = centred @ basis
     squares = keys.square().sum(1)
-    top, left = rng.integers(0, stride, 2)
-    padded = np.pad(x, ((top, PATCH), (left, PATCH), (0, 0)), mode="reflect")
-    height, width = ((n - PATCH) // stride * stride + PATCH for n in padded.shape[:2])
+    padded = np.pad(x, ((shift, PATCH), (shift, PATCH), (0, 0)), mode="reflect")
+    height, width = ((n - PATCH) // STRIDE * STRIDE + PATCH for n in padded.shape[:2])
     padded = padded[:height, :width]
-    queries = (_patches(padded, stride) - mean) @ basis
+    queries = (_patches(padded, STRIDE) - mean) @ basis
     nearest = torch.empty(len(queries), dtype=torch.long)
-    for group in torch.from_numpy(rng.permutation(len(queries))).split(max(256, len(queries) // GROUPS)):
+    row, column = np.divmod(np.arange(len(queries)), (width - PATCH) // STRIDE + 1)
+    period = PHASE * size // (FULL * STRIDE)
+    place = row % period * period + column % period
+    group = torch.from_numpy(place * CHOICES + choice.integers(0, CHOICES, len(place)))
+    for k in range(CHOICES * period**2):
+        mine = torch.nonzero(group == k)[:, 0]
         some = torch.from_numpy(rng.permutation(len(keys))[:CANDIDATES])
-        nearest[group] = some[torch.addmm(squares[some], queries[group], keys[some].T, alpha=-2).argmin(1)]
-    return _blend(pool[nearest], (height, width), stride)[top : top + size, left : left + size]
+        nearest[mine] = some[torch.addmm(squares[some], queries[mine], keys[some].T, alpha=-2).argmin(1)]
+    return _blend(pool[nearest], (height, width), STRIDE)[shift : shift + size, shift : shift + size]
 
 
-def transfer(photo: Image, artwork: Image, rng: np.random.Generator) -> Image:
+def transfer(photo: Image, artwork: Image, choice: np.random.Generator, grade: float = GRADE) -> Image:
     """The photograph in the artwork's texture and colours; all are 256×256×3 RGB. About half a second of one core."""
+    rng = np.random.default_rng(0)
     art = _lab(artwork)
-    graded = _regrade(_lab(photo), art)
+    graded = _regrade(_lab(photo), art, grade)
     x = graded
     for size, keep in SCALES:
         small, reference = (cv2.resize(i, (size, size), interpolation=cv2.INTER_AREA) for i in (graded, art))
         x = cv2.resize(x, (size, size), interpolation=cv2.INTER_CUBIC) if x is not graded else small
         x = (1 - keep) * x + keep * small
-        x = _replace(x, reference, 4, rng)
+        x = _replace(x, reference, 0, rng, choice)
         x = (1 - keep / 2) * x + keep / 2 * small
-        x = _replace(x, reference, 3 if size == SCALES[-1][0] else 4, rng)
+        x = _replace(x, reference, STRIDE // 2, rng, choice)
     edges = cv2.GaussianBlur(graded, (0, 0), 1) - cv2.GaussianBlur(graded, (0, 0), 5)
     x[..., 0] += DETAIL * edges[..., 0]
-    return _rgb(_regrade(_match_bands(x, art), art, 0.7))
+    return _rgb(_regrade(_match_bands(x, art), art, grade / 2))

@@ -18,13 +18,18 @@ from .brushes import (
     Rng,
     cell_borders,
     cell_means,
+    edge_flow,
+    edge_strength,
     equalised,
     grey_rgb,
+    highest,
+    luma,
     regraded,
     strokes,
     to_u8,
     voronoi,
 )
+from .styles import PHASE
 
 
 def _outlines(im: Image, radius: float, strength: float) -> Field:
@@ -54,8 +59,8 @@ def _light(im: Image, gain: float, vignette: float) -> Field:
 
 
 def oil(im: Image, rng: Rng) -> Image:
-    """Modelled light and small blended strokes."""
-    return to_u8(strokes(to_u8(_light(im, 1.15, 0.2)), rng, [(5, 0.7), (2, 0.5)], 4, 2.0))
+    """Modelled light and layered strokes."""
+    return filters.oil(to_u8(_light(im, 1.1, 0.15)), rng)
 
 
 def baroque(im: Image, rng: Rng) -> Image:
@@ -78,7 +83,7 @@ def symbolism(im: Image, rng: Rng) -> Image:
 
 def post_impressionism(im: Image, rng: Rng) -> Image:
     """Parallel constructive strokes that lean one way, over loose outlines."""
-    angle = np.full(im.shape[:2], rng.uniform(-1.2, -0.5), np.float32)
+    angle = np.full(im.shape[:2], -0.85, np.float32)
     vivid = regraded(im, 1.3, 1.0, 6)
     out = strokes(vivid, rng, [(6, 0.9), (4, 0.8), (2, 0.4)], 9, 1.8, angle=angle)
     return to_u8(out * _outlines(im, 1.2, 0.35))
@@ -101,10 +106,11 @@ def fauvism(im: Image, rng: Rng) -> Image:
 def cubism(im: Image, rng: Rng) -> Image:
     """Facets that follow the shapes, each shaded from edge to edge, with dark lines between."""
     h, w = im.shape[:2]
-    sites = rng.uniform(0, 1, (110, 2)) * (h, w)
-    label, _ = voronoi(im, sites, alike=90)
-    colour = cell_means(im, label, len(sites))
-    turn = rng.uniform(0, 2 * np.pi, len(sites))
+    sites = rng.permutation(highest(-edge_strength(im), PHASE))[: h * w // 440]
+    sites = np.clip(sites + rng.uniform(-5, 5, sites.shape), 0, (h - 1, w - 1))
+    label, _ = voronoi(im, sites, alike=60)
+    colour = cell_means(regraded(im, 1.2), label, len(sites))
+    turn = 2 * edge_flow(luma(im), 6)[tuple(sites.astype(int).T)]
     yy, xx = np.mgrid[:h, :w].astype(np.float32)
     slope = np.cos(turn)[label] * (xx - sites[label, 1]) + np.sin(turn)[label] * (yy - sites[label, 0])
     shade = 1 + 0.012 * np.clip(slope, -25, 25)

@@ -89,7 +89,7 @@ class LiteUNet(VelocityNetwork):
             self.up.append(Stack(*(_Block(2 * width if k == 0 else width, width, emb) for k in range(config.blocks))))
             if i + 1 < len(widths):
                 self.shrink.append(nn.Conv2d(width, widths[i + 1], 3, stride=2, padding=1))
-                self.grow.append(nn.Conv2d(widths[i + 1], width, 3, padding=1))
+                self.grow.append(nn.Conv2d(widths[i + 1], 4 * width, 3, padding=1))
         self.middle = _Block(widths[-1], widths[-1], emb)
         self.norm_out = nn.GroupNorm(8, widths[0])
         self.conv_unfold = nn.Conv2d(widths[0], 4 * stem, 3, padding=1)
@@ -119,7 +119,7 @@ class LiteUNet(VelocityNetwork):
         for i in reversed(range(len(self.up))):
             h = self.up[i](torch.cat([h, skips[i]], dim=1), emb)
             if i > 0:
-                h = self.grow[i - 1](F.interpolate(h, scale_factor=2.0, mode="nearest"))
+                h = F.pixel_shuffle(self.grow[i - 1](h), 2)
         h = F.pixel_shuffle(self.conv_unfold(F.silu(self.norm_out(h))), 2)
         h = self.last(self.conv_join(torch.cat([h, outer], dim=1)), emb)
         rest = F.pixel_shuffle(self.conv_out(F.silu(h)), 2).float()
