@@ -37,7 +37,7 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
     ],
     "prompt-weight": [
         (f"--prompt-weight {weight}", ["stylize", str(PHOTO), "watercolor", "--prompt-weight", weight, "--seed", "1"])
-        for weight in ("1", "1.75", "4")
+        for weight in ("1", "1.4", "4")
     ],
     "losses": [
         (" ".join(options) or "the defaults", ["stylize", str(PHOTO), "van gogh", *options, "--seed", "1"])

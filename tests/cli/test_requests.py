@@ -56,10 +56,10 @@ def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "settings", "changed"),
     [
-        (interactive.stronger, {}, {"prompt_weight": 2.19, "t1": "1x"}),
-        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 2.19, "t1": "59"}),
+        (interactive.stronger, {}, {"prompt_weight": 1.75, "t1": "1x"}),
+        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 1.75, "t1": "59"}),
         (interactive.stronger, {"t1": "1x", "prompt_weight": 30.0}, {}),
-        (interactive.weaker, {}, {"prompt_weight": 1.4, "t1": "1.2x"}),
+        (interactive.weaker, {}, {"prompt_weight": 1.12, "t1": "1.2x"}),
         (interactive.more_content, {}, {"w_content": 200.0, "t1": "1.3x"}),
         (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.3x"}),
     ],

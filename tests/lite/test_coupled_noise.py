@@ -11,7 +11,7 @@ import torch
 from diffstyler_cli.diffusion.schedule import t_grid
 from diffstyler_cli.diffusion.solvers import sample
 from diffstyler_cli.lite import train_diffusion
-from diffstyler_cli.lite.data import TrainingSet
+from diffstyler_cli.lite.data import TrainingSet, noise_of
 from diffstyler_cli.lite.styles import PHASE
 from diffstyler_cli.models.lite import load_lite
 
@@ -26,8 +26,9 @@ def samples() -> TrainingSet:
     return TrainingSet(
         np.stack([image, image + 100, image]),
         np.array(["photo", "woodcut", "woodcut"]),
-        np.array(["photo", "filter", "art"]),
+        np.array(["photo", "painted", "art"]),
         np.array([0, 0, -1]),
+        np.array([-1, 5, -1]),
         np.array(["a.jpg", "a.jpg", "b.jpg"]),
     )
 
@@ -36,7 +37,7 @@ def test_a_picture_and_its_noise_are_cut_at_the_same_place(
     samples: TrainingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_diffusion, "COUPLED", 1.0)
-    monkeypatch.setattr(train_diffusion, "MOST_FRESH", 0.0)
+    monkeypatch.setattr(train_diffusion, "FRESH", (0.0, 0.0))
     noise = torch.from_numpy(samples.images[:1]).permute(0, 3, 1, 2).half()
     views = train_diffusion._Views(samples, noise, 32, random.Random(0))
     corners = set()
@@ -46,6 +47,20 @@ def test_a_picture_and_its_noise_are_cut_at_the_same_place(
         corners.add((int(eps[0, 0, 0]), int(eps[1, 0, 0])))
     assert len(corners) > 20
     assert all(place % PHASE == 0 for corner in corners for place in corner)
+
+
+def test_a_picture_gets_the_noise_that_it_was_painted_by(samples: TrainingSet) -> None:
+    """Alone, where its photograph was not carried through free diffusion, and else as the fresh share."""
+    own = torch.from_numpy(noise_of(5, SIDE).astype(np.float32)).permute(2, 0, 1)
+    views = train_diffusion._Views(samples, None, 32, random.Random(0))
+    for _ in range(10):
+        x, eps = views(1, torch.zeros(3, 32, 32))
+        top, left = (round(float(x[c, 0, 0]) * 255) - 100 for c in (0, 1))
+        assert torch.equal(eps, own[:, top : top + 32, left : left + 32])
+    carried = train_diffusion._Views(samples, torch.zeros(1, 3, SIDE, SIDE).half(), 32, random.Random(0))
+    shares = {float(carried(1, own[:, :32, :32])[1].std()) for _ in range(20)}
+    assert min(shares) > 0.9 * train_diffusion.FRESH[0]
+    assert max(shares) < 1.1
 
 
 def test_artworks_get_noise_at_random(samples: TrainingSet) -> None:
@@ -59,7 +74,9 @@ def test_free_noise_leads_back_to_the_photograph() -> None:
     side, steps = 64, train_diffusion.INVERSION_STEPS[0]
     yy, xx = np.mgrid[:side, :side] / side
     picture = np.stack([255 * xx, 255 * yy, 200 * (np.hypot(xx - 0.5, yy - 0.5) < 0.3)], 2).astype(np.uint8)
-    samples = TrainingSet(picture[None], np.array(["photo"]), np.array(["photo"]), np.array([2]), np.array(["a.jpg"]))
+    samples = TrainingSet(
+        picture[None], np.array(["photo"]), np.array(["photo"]), np.array([2]), np.array([-1]), np.array(["a.jpg"])
+    )
     net = load_lite("cpu").photo
     counted = []
     noise = train_diffusion.free_noise(net, samples, 0, lambda *numbers: counted.append(numbers), device="cpu")

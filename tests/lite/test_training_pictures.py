@@ -1,4 +1,4 @@
-"""How the training pictures are made: patches of an artwork in the place of a photo's, and who is held out."""
+"""How the training pictures are made: by rules from a photo and from noise alone, and who is held out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from diffstyler_cli.lite.data import held_out
-from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
-from diffstyler_cli.lite.styles import GRID, PHASE, STYLES
 
 pytest.importorskip("cv2", reason="the train extra is not installed")
+
+from diffstyler_cli.lite.brushes import Chance, drawn_to, edge_flow, hatching, highest, lab_of, lattice_points, smear
+from diffstyler_cli.lite.data import held_out
+from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
+from diffstyler_cli.lite.filters import FILTERS
+from diffstyler_cli.lite.manners import FINISHES, Finish, manner
+from diffstyler_cli.lite.painters import PAINTERS
+from diffstyler_cli.lite.styles import GRID, PHASE, STYLES
 
 
 @pytest.fixture
@@ -24,72 +27,85 @@ def photo() -> np.ndarray:
     return picture.astype(np.uint8)
 
 
-@pytest.fixture
-def artwork() -> np.ndarray:
-    """Brown stripes three pixels wide, darker to the left."""
-    stripes = np.where((np.arange(256) // 3 % 2 == 0)[:, None, None], (220, 110, 60), (150, 70, 40))
-    return (stripes * np.linspace(0.2, 1, 256)[None, :, None]).astype(np.uint8)
+def chance(seed: int) -> Chance:
+    return Chance(np.random.default_rng(seed).standard_normal((256, 256, 3)))
 
 
-def test_a_transfer_has_the_artworks_colours_and_the_photos_forms(photo: np.ndarray, artwork: np.ndarray) -> None:
-    from diffstyler_cli.lite.transfer import transfer
-
-    out = transfer(photo, artwork, np.random.default_rng(0))
-    assert (out.shape, out.dtype) == (photo.shape, np.uint8)
-    green, drawn, own = (x[..., 1].astype(float).mean() for x in (artwork, out, photo))
-    assert abs(drawn - green) < 25 < abs(own - green)
-    light = [np.asarray(Image.fromarray(x).convert("L").reduce(16), float).ravel() for x in (photo, out)]
-    assert np.corrcoef(*light)[0, 1] > 0.4
-    rows, columns = (np.abs(np.diff(out.astype(float), axis=a)).mean() for a in (0, 1))
-    assert rows > 1.5 * columns  # the stripes lie across
+PALETTE = np.array([[20.0, 5, 10], [50, 40, 30], [60, -20, 20], [70, 0, -30], [92, 0, 8]])
+"""Black, red, green, blue and cream, Lab."""
 
 
-def test_a_transfer_is_the_same_for_the_same_seed(photo: np.ndarray, artwork: np.ndarray) -> None:
-    from diffstyler_cli.lite.transfer import transfer
-
-    a, b, c = (transfer(photo, artwork, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert np.array_equal(a, b)
-    assert not np.array_equal(a, c)
-
-
-def test_palettes_tell_which_artwork_has_the_colours_of_a_photo(photo: np.ndarray, artwork: np.ndarray) -> None:
-    from diffstyler_cli.lite.transfer import palette
-
-    alike = np.roll(photo[::-1], 3, axis=1)
-    near, far = (np.square(palette(x) - palette(photo)).sum() for x in (alike, artwork))
-    assert near < 0.1 * far
+def test_every_style_is_drawn_or_painted() -> None:
+    assert not set(FILTERS) & set(PAINTERS)
+    assert set(FILTERS) | set(PAINTERS) == {style.key for style in STYLES}
+    with_artworks = {style.key for style in STYLES if style.folder}
+    assert set(PAINTERS) | set(FINISHES) <= with_artworks
 
 
-def test_every_filter_draws_a_picture_of_the_same_size(photo: np.ndarray) -> None:
-    from diffstyler_cli.lite.filters import FILTERS
+@pytest.mark.parametrize("style", [*FILTERS, *PAINTERS])
+def test_a_picture_follows_from_the_photo_and_the_noise(photo: np.ndarray, style: str) -> None:
+    def draw(seed: int) -> np.ndarray:
+        if style in FILTERS:
+            return FILTERS[style](photo.copy(), chance(seed))
+        return PAINTERS[style](photo.copy(), chance(seed), PALETTE)
 
-    for name, draw in FILTERS.items():
-        out = draw(photo.copy(), np.random.default_rng(0))
-        assert (out.shape, out.dtype) == (photo.shape, np.uint8), name
-        assert np.abs(out.astype(int) - photo).mean() > 3, name
+    first, again, other = draw(1), draw(1), draw(2)
+    assert (first.shape, first.dtype) == (photo.shape, np.uint8)
+    assert np.abs(first.astype(int) - photo).mean() > 3
+    assert np.array_equal(first, again)
+    by_rule = {"ink-illustration", "cartoon", "low-poly", "pixel-art", "halftone"}
+    assert np.array_equal(first, other) == (style in by_rule)
 
 
-def test_every_style_with_artworks_has_an_underpainting(photo: np.ndarray) -> None:
-    from diffstyler_cli.lite.underpainting import UNDERPAINTINGS
+def test_chance_is_of_unit_deviation_at_every_scale_and_independent() -> None:
+    fields = [[chance(3).field(sigma, k) for k in range(3)] for sigma in (0.3, 1.0, 3.0)]
+    for row in fields:
+        assert [field.std() for field in row] == pytest.approx([1, 1, 1], abs=0.2)
+        assert np.abs(np.corrcoef([field.ravel() for field in row]) - np.eye(3)).max() < 0.1
 
-    assert set(UNDERPAINTINGS) == {style.key for style in STYLES if style.folder}
-    for name, draw in UNDERPAINTINGS.items():
-        out = draw(photo.copy(), np.random.default_rng(0))
-        assert (out.shape, out.dtype) == (photo.shape, np.uint8), name
-        assert np.abs(out.astype(int) - photo).mean() > 0.5, name
+
+def test_strokes_lean_as_they_are_told_where_there_is_nothing_to_follow(photo: np.ndarray) -> None:
+    flow = edge_flow(np.full((64, 64), 0.5, np.float32), 0.4)
+    assert np.allclose(np.abs(np.cos(flow - 0.4)), 1, atol=1e-4)
+    upright = edge_flow(np.repeat(np.arange(64) > 31, 64).reshape(64, 64).T.astype(np.float32), 0.4)
+    assert abs(np.sin(upright[32, 32])) > 0.99
+
+
+def test_smearing_keeps_what_lies_along_it_and_blurs_what_lies_across() -> None:
+    stripes = (np.arange(64) // 4 % 2).astype(np.float32)
+    rows, columns = np.repeat(stripes[:, None], 64, 1), np.repeat(stripes[None], 64, 0)
+    level = np.zeros((64, 64), np.float32)
+    assert np.allclose(smear(rows, level, 8), rows, atol=1e-4)
+    assert smear(columns, level, 8)[:, 16:-16].std() < 0.2 * columns.std()
+
+
+def test_colours_are_drawn_to_the_nearest_of_the_palette(photo: np.ndarray) -> None:
+    red = np.full((4, 4, 3), (0.75, 0.25, 0.25), np.float32)
+    assert np.allclose(lab_of(drawn_to(red, PALETTE, 1.0, 1.0, 2.0)), PALETTE[1], atol=2)
+    assert np.allclose(drawn_to(red, PALETTE, 0.0, 1.0), red, atol=1e-3)
+
+
+def test_a_finish_moves_light_colour_and_texture_to_the_artworks(photo: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    brown = np.linspace(0.3, 1, 256)[:, None, None] * (200, 130, 70)
+    artworks = [np.clip(brown + rng.normal(0, 4, photo.shape), 0, 255).astype(np.uint8) for _ in range(3)]
+    painted = np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8)
+    goal, before = manner(artworks), manner([painted])
+    after = manner([Finish([painted], goal, 1.0, 1.0, 3)(painted)])
+    for name in ("light", "colour", "octaves"):
+        far, near = (np.abs(getattr(x, name) - getattr(goal, name)).mean() for x in (before, after))
+        assert near < 0.6 * far, name
+    same = Finish([photo], goal, 0.0, 0.0, 0)(photo)
+    assert np.abs(same.astype(int) - photo).max() <= 3
 
 
 def test_big_pixels_lie_on_the_grid(photo: np.ndarray) -> None:
-    from diffstyler_cli.lite.filters import FILTERS
-
-    out = FILTERS["pixel-art"](photo.copy(), np.random.default_rng(0))
+    out = FILTERS["pixel-art"](photo.copy(), chance(0))
     cell = GRID // 2
     assert np.array_equal(out, out[::cell, ::cell].repeat(cell, 0).repeat(cell, 1))
 
 
 def test_hatching_repeats_with_the_networks_grid() -> None:
-    from diffstyler_cli.lite.brushes import hatching
-
     grey = np.full((64, 64), 0.4, np.float32)
     lines = hatching(grey, (3, 1), 0.12, 0 * grey)
     assert lines.std() > 0.2
@@ -98,8 +114,6 @@ def test_hatching_repeats_with_the_networks_grid() -> None:
 
 
 def test_places_of_a_lattice_repeat_with_the_networks_grid() -> None:
-    from diffstyler_cli.lite.brushes import lattice_points
-
     groups = lattice_points((64, 64), 4, np.random.default_rng(0))
     assert len(groups) == (PHASE // 4) ** 2
     for places in groups:
@@ -108,31 +122,11 @@ def test_places_of_a_lattice_repeat_with_the_networks_grid() -> None:
 
 
 def test_the_highest_place_of_every_square_is_found() -> None:
-    from diffstyler_cli.lite.brushes import highest
-
     field = np.zeros((32, 48), np.float32)
     field[3, 13] = field[20, 20] = 1
     places = highest(field, 16)
     assert len(places) == 6
     assert {(3, 13), (20, 20)} <= {tuple(p) for p in places.astype(int)}
-    assert highest(field, 16, least=0.5).astype(int).tolist() == [[3, 13], [20, 20]]
-
-
-def test_low_poly_and_hatching_follow_from_the_photo_alone(photo: np.ndarray) -> None:
-    from diffstyler_cli.lite.filters import FILTERS
-
-    for name in ("low-poly", "engraving-etching", "halftone"):
-        a, b = (FILTERS[name](photo.copy(), np.random.default_rng(seed)) for seed in (1, 2))
-        assert np.array_equal(a, b), name
-
-
-def test_every_style_with_artworks_has_exemplars() -> None:
-    from diffstyler_cli.lite.exemplars import EXEMPLARS
-
-    assert set(EXEMPLARS) == {style.key for style in STYLES if style.folder}
-    for style, names in EXEMPLARS.items():
-        assert 3 <= len(set(names)) == len(names) <= 4, style
-        assert not any(held_out(Path(name)) for name in names), style
 
 
 def test_the_hold_out_is_decided_by_the_name_alone() -> None:

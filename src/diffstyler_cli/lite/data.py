@@ -1,9 +1,9 @@
 """The training set: 256-px pictures with a style each, built reproducibly from a folder of artworks and photographs.
 
-The folder holds `art/<style>/*.jpg` and `photos/*.jpg`. Three kinds of styled picture come out: the artworks
-themselves, photographs redrawn by a classical filter (`filters.py`), and photographs underpainted
-(`underpainting.py`) and then remade from the patches of an artwork (`transfer.py`). The result is a folder of resumable
-`.npz` shards.
+The folder holds `art/<style>/*.jpg` and `photos/*.jpg`. Two kinds of styled picture come out: the artworks themselves,
+and photographs drawn (`filters.py`) or painted (`painters.py`, `manners.py`) in every style. Whatever chance decides in
+the latter follows from noise that is kept by its number, for training to pair the picture with. The result is a folder
+of resumable `.npz` shards.
 """
 
 from __future__ import annotations
@@ -11,50 +11,52 @@ from __future__ import annotations
 import functools
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from .exemplars import EXEMPLARS
 from .styles import STYLES
 
 SIZE = 256
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SHARDS = 16
-TRANSFERS_PER_PHOTO = 10
-"""Styles, of those with artworks, that each photograph is painted in: in turn, so that all get as many."""
-FILTER_STYLES = (
-    "drawing", "charcoal", "woodcut", "ink-illustration", "cartoon", "mosaic", "stained-glass",
-    "low-poly", "pixel-art", "halftone", "pastel",
-)  # fmt: skip
-"""Styles of which a filter's picture by itself is one; the others' filters are underpaintings alone."""
-GRADES = {"oil-painting": 0.25}
-"""Styles whose pictures go less far than `transfer.GRADE` towards the colours of the artwork, and how far: old varnish
-is no part of what is asked for."""
+NOISES = 1024
+"""How many different noises there are; pictures with one number share theirs."""
+CORPUS = 80
+"""Artworks of a style, at most, that its palette and manner are taken from."""
+SITTERS = 24
+"""Photographs that a style's finish is fitted on."""
 HOLD_OUT_EVERY = 16
 """One photograph and one artwork in this many, by checksum of its name, is never trained on."""
 
 
-_Row = tuple[NDArray[np.uint8], str, str, int, str]
-"""A picture, its style, origin, source and file name; see `TrainingSet`."""
+_Row = tuple[NDArray[np.uint8], str, str, int, int, str]
+"""A picture, its style, origin, source, chance and file name; see `TrainingSet`."""
 
 
 @dataclass
 class TrainingSet:
     """All shards in memory. `images` N×256×256×3 uint8; `style` names a `Style.key` or "photo"; `source` is the index
-    the photograph crop that a picture was made from (the crop itself included), -1 for artworks; `origin` says how."""
+    the photograph crop that a picture was made from (the crop itself included), -1 for artworks; `origin` says how;
+    `chance` is the number of the noise that decided what chance decides in it, -1 for none."""
 
     images: NDArray[np.uint8]
     style: NDArray[np.str_]
     origin: NDArray[np.str_]
     source: NDArray[np.int64]
+    chance: NDArray[np.int64]
     name: NDArray[np.str_]
+
+
+@functools.lru_cache(NOISES)
+def noise_of(number: int, size: int = SIZE) -> NDArray[np.float16]:
+    """Standard normal noise, size×size×3, by its number."""
+    return np.random.default_rng(number).standard_normal((size, size, 3), np.float32).astype(np.float16)
 
 
 def held_out(path: Path) -> bool:
@@ -74,14 +76,6 @@ def training_artworks(data: Path) -> dict[str, list[Path]]:
     return {s.key: [p for p in _files(data / "art" / s.folder) if not held_out(p)] for s in STYLES if s.folder}
 
 
-@functools.cache
-def _artwork_palette(path: Path) -> NDArray[np.float32]:
-    from .transfer import palette
-
-    with Image.open(path) as opened:
-        return palette(_square(opened, 64, 0.5))
-
-
 def _square(image: Image.Image, size: int, where: float) -> NDArray[np.uint8]:
     fitted = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.LANCZOS, centering=(where, where))
     return np.asarray(fitted)
@@ -92,44 +86,56 @@ def _art_shard(files: list[tuple[str, Path]]) -> Iterator[_Row]:
         with Image.open(path) as image:
             wide = max(image.size) / min(image.size) > 1.2
             for where in (0.25, 0.75) if wide else (0.5,):
-                yield _square(image, SIZE, where), style, "art", -1, path.name
+                yield _square(image, SIZE, where), style, "art", -1, -1, path.name
 
 
-def _photo_shard(photos: list[tuple[int, Path]], art: dict[str, list[Path]]) -> Iterator[_Row]:
+def _views(path: Path) -> list[NDArray[np.uint8]]:
+    """Two crops of a photograph, one of them mirrored."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    return [_square(image, SIZE, 0.2), _square(image, SIZE, 0.8)[:, ::-1].copy()]
+
+
+@functools.cache
+def _painter(style: str, data: Path) -> Callable[[NDArray[np.uint8], NDArray[np.float16]], NDArray[np.uint8]]:
+    """How a picture of `style` is made of a photograph and noise; learnt from the artworks in `data` if it has some."""
+    from .brushes import Chance
+    from .filters import FILTERS
+    from .manners import FINISHES, Finish, manner, palette
+    from .painters import PAINTERS
+
+    rng = np.random.default_rng(0)
+    files = training_artworks(data).get(style, [])
+    corpus = []
+    for k in rng.permutation(len(files))[:CORPUS]:
+        with Image.open(files[k]) as image:
+            corpus.append(_square(image, SIZE, 0.5))
+    colours = palette(corpus) if style in PAINTERS else None
+
+    def raw(picture: NDArray[np.uint8], noise: NDArray[np.float16]) -> NDArray[np.uint8]:
+        if colours is None:
+            return FILTERS[style](picture.copy(), Chance(noise))
+        return PAINTERS[style](picture.copy(), Chance(noise), colours)
+
+    if style not in FINISHES:
+        return raw
+    sitters = training_photos(data)
+    some = [_views(sitters[k])[0] for k in rng.permutation(len(sitters))[:SITTERS]]
+    finish = Finish([raw(p, noise_of(k)) for k, p in enumerate(some)], manner(corpus), *FINISHES[style])
+    return lambda picture, noise: finish(raw(picture, noise))
+
+
+def _photo_shard(photos: list[tuple[int, Path]], data: Path) -> Iterator[_Row]:
     import cv2
 
-    from .filters import FILTERS
-    from .transfer import GRADE, palette, transfer
-    from .underpainting import UNDERPAINTINGS
-
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-
-    def artwork(style: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        # the exemplar whose colours suit best; in another folder, which may lack them, any artwork may be it
-        some = [path for path in art[style] if path.name in EXEMPLARS[style]] or art[style]
-        goal = palette(picture)
-        nearest = min(some, key=lambda path: float(np.square(_artwork_palette(path) - goal).sum()))
-        with Image.open(nearest) as opened:
-            return _square(opened, SIZE, 0.5)
-
-    styles = sorted(art)
     for index, path in photos:
-        rng = np.random.default_rng(zlib.crc32(path.name.encode()))
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-        crops = [(2 * index, _square(image, SIZE, 0.2)), (2 * index + 1, _square(image, SIZE, 0.8)[:, ::-1].copy())]
-        for source, crop in crops:
-            yield crop, "photo", "photo", source, path.name
-        for style in FILTER_STYLES:
-            for source, crop in crops:
-                yield FILTERS[style](crop.copy(), rng), style, "filter", source, path.name
-        for k in range(TRANSFERS_PER_PHOTO):
-            style = styles[(index * TRANSFERS_PER_PHOTO + k) % len(styles)]
-            source, crop = crops[(k + index // 2) % 2]
-            under = UNDERPAINTINGS[style](crop.copy(), rng)
-            painted = transfer(under, artwork(style, under), rng, GRADES.get(style, GRADE))
-            yield painted, style, "transfer", source, path.name
+        for k, view in enumerate(_views(path)):
+            yield view, "photo", "photo", 2 * index + k, -1, path.name
+            for style in STYLES:
+                number = zlib.crc32(f"{path.name} {k} {style.key}".encode()) % NOISES
+                painted = _painter(style.key, data)(view, noise_of(number))
+                yield painted, style.key, "painted", 2 * index + k, number, path.name
 
 
 def _build_shard(args: tuple[int, Path, Path]) -> Path:
@@ -141,7 +147,7 @@ def _build_shard(args: tuple[int, Path, Path]) -> Path:
     pictures = [(s, p) for s, paths in art.items() for p in paths][shard::SHARDS]
     photos = list(enumerate(training_photos(data)))[shard::SHARDS]
     part = target.with_suffix(".tmp.npz")
-    np.savez(part, **vars(_as_set([*_art_shard(pictures), *_photo_shard(photos, art)])))
+    np.savez(part, **vars(_as_set([*_art_shard(pictures), *_photo_shard(photos, data)])))
     os.replace(part, target)
     return target
 
@@ -160,8 +166,8 @@ def own_pictures(folder: Path) -> TrainingSet:
 
 
 def _as_set(rows: list[_Row]) -> TrainingSet:
-    images, style, origin, source, name = zip(*rows, strict=True)
-    return TrainingSet(np.stack(images), *(np.array(column) for column in (style, origin, source, name)))
+    images, style, origin, source, chance, name = zip(*rows, strict=True)
+    return TrainingSet(np.stack(images), *(np.array(column) for column in (style, origin, source, chance, name)))
 
 
 def build(data: Path, out: Path, workers: int) -> Iterator[Path]:
@@ -179,5 +185,5 @@ def load(folder: Path) -> TrainingSet:
     parts = [np.load(p, allow_pickle=False) for p in sorted(folder.glob("shard_[0-9][0-9].npz"))]
     if not parts:
         raise FileNotFoundError(f"no training shards in {folder}")
-    names = ("images", "style", "origin", "source", "name")
+    names = ("images", "style", "origin", "source", "chance", "name")
     return TrainingSet(**{k: np.concatenate([p[k] for p in parts]) for k in names})

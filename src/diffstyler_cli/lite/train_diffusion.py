@@ -3,7 +3,8 @@
 A styled picture that was made from a photograph is mostly paired with the noise that free diffusion carries that
 photograph to, where ordinary training draws noise that has nothing to do with the picture. So the networks learn what
 sampling asks of them: to turn the learnable noise of a photograph into that photograph, in the style of the prompt. It
-is the coupling of Liu et al. 2022 ("Flow straight and fast"), whose straight paths need few steps as well.
+is the coupling of Liu et al. 2022 ("Flow straight and fast"), whose straight paths need few steps as well. The fresh
+noise in it is that of the picture's own strokes and grain (`data.noise_of`), so that those are learnt, not averaged.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ from ..diffusion.schedule import alpha_sigma, t_grid
 from ..models.base import Role
 from ..models.lite_unet import LiteUNet
 from .captions import MOODS, Facts, caption, grade
-from .data import TrainingSet
+from .data import TrainingSet, noise_of
 from .styles import PHASE, STYLES
 
 ORIGIN_WEIGHT: dict[Role, dict[str, float]] = {
-    "photo": {"art": 0.15, "filter": 1.0, "transfer": 1.0, "photo": 1.0},
-    "art": {"art": 1.0, "filter": 0.0, "transfer": 1.0, "photo": 0.0},
+    "photo": {"art": 0.1, "painted": 1.0, "photo": 1.0},
+    "art": {"art": 1.0, "painted": 0.5, "photo": 0.0},
 }
 """How often a picture of each origin is drawn, by the network's role."""
 CAPTIONS_PER_MEANING = 10
 NULL = 0.15
 """Share of a batch without a condition; all of them photographs, for that is what no prompt means."""
-COUPLED = 0.8
+COUPLED = 0.9
 """Share of the pictures made from photographs that are paired with those photographs' noise."""
-MOST_FRESH = 0.9
-"""Coupled noise has between none and this much fresh noise (rho) in it."""
+FRESH = (0.25, 0.95)
+"""Coupled noise has between so much and so much fresh noise (rho) in it."""
 INVERSION_STEPS = (8, 12, 16)
 """Steps of free diffusion to the stored noise, one of these for each photograph: at use there may be any number."""
 
@@ -145,20 +146,23 @@ class _Views:
 
     def __init__(self, samples: TrainingSet, noise: Tensor | None, crop: int, rng: random.Random) -> None:
         self.images = torch.from_numpy(samples.images)
-        self.source = samples.source
+        self.source, self.chance = samples.source, samples.chance
         self.noise, self.crop, self.rng = noise, crop, rng
 
     def __call__(self, index: int, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """A crop of picture `index`, 3×S×S in [0, 1], and the noise for it, made from `eps` (3×S×S)."""
+        """A crop of picture `index`, 3×S×S in [0, 1], and the noise for it: its own, or else made of `eps` (3×S×S)."""
         image, rng = self.images[index], self.rng
         # at whole phases, and never mirrored: patterns always begin at the same places
         top, left = (PHASE * rng.randrange((side - self.crop) // PHASE + 1) for side in image.shape[:2])
         down, right = slice(top, top + self.crop), slice(left, left + self.crop)
         x = image[down, right].permute(2, 0, 1).float() / 255
-        source = int(self.source[index])
+        source, number = int(self.source[index]), int(self.chance[index])
+        if number >= 0:
+            own = noise_of(number, image.shape[0])[down, right].astype(np.float32)
+            eps = torch.from_numpy(own).permute(2, 0, 1)
         if self.noise is not None and source >= 0 and rng.random() < COUPLED:
             carried = self.noise[source, :, down, right].float()
-            eps = fresh_noise(carried, MOST_FRESH * rng.random(), eps)
+            eps = fresh_noise(carried, rng.uniform(*FRESH), eps)
         return x, eps
 
 

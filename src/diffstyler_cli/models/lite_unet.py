@@ -19,17 +19,19 @@ DETAIL = 0.12
 
 @dataclass(frozen=True)
 class LiteConfig:
-    """Shape of a lite network. `stem` channels at half resolution, `widths` at 1/4, 1/8 and 1/16."""
+    """Shape of a lite network: `stem` channels at half resolution, `widths` at 1/4, 1/8 and 1/16; `outer` and `blocks`
+    are the residual blocks there on the way down, and as many on the way up."""
 
     stem: int
     widths: tuple[int, int, int]
+    outer: int
     blocks: int
     cond_dim: int | None
 
 
 LITE_PRESETS: dict[str, LiteConfig] = {
-    "photo": LiteConfig(stem=32, widths=(64, 128, 256), blocks=2, cond_dim=256),
-    "art": LiteConfig(stem=16, widths=(32, 64, 128), blocks=2, cond_dim=None),
+    "photo": LiteConfig(stem=32, widths=(64, 128, 256), outer=2, blocks=2, cond_dim=256),
+    "art": LiteConfig(stem=16, widths=(32, 64, 128), outer=1, blocks=2, cond_dim=None),
 }
 
 
@@ -81,6 +83,7 @@ class LiteUNet(VelocityNetwork):
         if config.cond_dim is not None:
             self.condition = nn.Sequential(nn.Linear(config.cond_dim, emb), nn.SiLU(), nn.Linear(emb, emb))
         self.conv_in = nn.Conv2d(12, stem, 3, padding=1)
+        self.first = Stack(*(_Block(stem, stem, emb) for _ in range(config.outer)))
         self.conv_fold = nn.Conv2d(4 * stem, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.shrink, self.grow = nn.ModuleList(), nn.ModuleList()
@@ -94,7 +97,7 @@ class LiteUNet(VelocityNetwork):
         self.norm_out = nn.GroupNorm(8, widths[0])
         self.conv_unfold = nn.Conv2d(widths[0], 4 * stem, 3, padding=1)
         self.conv_join = nn.Conv2d(2 * stem, stem, 3, padding=1)
-        self.last = _Block(stem, stem, emb)
+        self.last = Stack(*(_Block(stem, stem, emb) for _ in range(config.outer)))
         self.conv_out = _zero(nn.Conv2d(stem, 12, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -107,7 +110,7 @@ class LiteUNet(VelocityNetwork):
             emb = emb + self.condition(cond.float() * math.sqrt(self.cond_dim))
         emb = F.silu(emb)
 
-        outer = F.silu(self.conv_in(F.pixel_unshuffle(x, 2)))
+        outer = self.first(F.silu(self.conv_in(F.pixel_unshuffle(x, 2))), emb)
         h = self.conv_fold(F.pixel_unshuffle(outer, 2))
         skips = []
         for i, blocks in enumerate(self.down):
