@@ -24,7 +24,9 @@ def test_automatic_names_are_beside_the_photo_and_numbered(cli: Cli, photo: Path
     assert paths(cli("stylize", "photo.png", "oil", *QUICK, "-n", "2")) == ["photo-oil-3.png", "photo-oil-4.png"]
     (photo.parent / "out").mkdir()
     assert paths(cli("stylize", "photo.png", "a/b ../c", *QUICK, "-o", "out/")) == ["out/photo-a-b-c.png"]
-    assert all(Image.open(path).size for path in photo.parent.glob("photo-*.png"))
+    for path in photo.parent.glob("photo-*.png"):
+        with Image.open(path) as picture:
+            picture.verify()
 
 
 def test_numbered_variations_have_consecutive_seeds(cli: Cli, photo: Path) -> None:
@@ -93,7 +95,8 @@ def test_a_style_image_stands_in_for_a_prompt(cli: Cli, photo: Path) -> None:
 
 def test_preview_file_is_a_picture_and_needs_force_where_one_exists(cli: Cli, photo: Path) -> None:
     assert cli("stylize", photo, "oil", *QUICK, "-o", "a.png", "--preview-path", "p.jpg").code == 0
-    assert Image.open("p.jpg").size == (32, 24)
+    with Image.open("p.jpg") as preview:
+        assert preview.size == (32, 24)
     assert cli("stylize", photo, "oil", *QUICK, "-o", "b.png", "--preview-path", "p.jpg").code == 2
     assert cli("stylize", photo, "oil", *QUICK, "-o", "b.png", "--preview-path", "p.jpg", "--force").code == 0
 

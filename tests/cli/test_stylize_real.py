@@ -45,7 +45,8 @@ def test_two_variations_with_every_loss_and_their_recipes(photo: Path) -> None:
         recipe = read_recipe(Path(result["path"]))
         assert recipe is not None
         assert recipe["settings"]["seed"] == result["seed"]
-    assert Image.open("p.jpg").size == (width, height)
+    with Image.open("p.jpg") as preview:
+        assert preview.size == (width, height)
     assert "Sampling 2/2" in err
 
 
