@@ -158,7 +158,7 @@ def low_poly(im: Image, chance: Chance) -> Image:
     """Flat triangles over points drawn to the edges.
 
     The net is always the same, two triangles in each square of `PHASE` pixels, or of half as many where there is much
-    to show: only its points move.
+    to show: only its points move, a little by chance.
     """
     size = np.array(im.shape[:2])
     cell = PHASE // 2
@@ -166,8 +166,15 @@ def low_poly(im: Image, chance: Chance) -> Image:
     src = cv2.GaussianBlur(regraded(im, 1.35), (0, 0), 2).astype(np.float32)
     rows, columns = size // cell
     points = np.mgrid[0 : size[0] + 1 : cell, 0 : size[1] + 1 : cell].transpose(1, 2, 0).astype(float)
-    near = highest(edge, cell).reshape(rows, columns, 2)[1:, 1:]
-    points[1:-1, 1:-1] += 0.8 * (near - points[1:-1, 1:-1] - (cell - 1) / 2)
+    corner = points.reshape(-1, 2).copy()
+    light = 0.06 * chance.field(3)
+    # the middle of a square's edges, not the highest of them, which could jump from one side to the other
+    weight = (edge**2 + 1e-3).reshape(rows, cell, columns, cell)
+    at = np.arange(cell) - (cell - 1) / 2
+    for axis, moments in enumerate((np.einsum("rycx,y->rc", weight, at), np.einsum("rycx,x->rc", weight, at))):
+        points[1:-1, 1:-1, axis] += 1.2 * (moments / weight.sum((1, 3)))[1:, 1:]
+        jitter = np.clip(1.5 * chance.at(corner, 1.5, 1 + axis), -2, 2).reshape(points.shape[:2])
+        points[1:-1, 1:-1, axis] += jitter[1:-1, 1:-1]
     busy = edge.reshape(rows // 2, PHASE, columns // 2, PHASE).max((1, 3)) > 0.35
     out = src.copy()
     for r, c in np.ndindex(rows, columns):
@@ -179,7 +186,8 @@ def low_poly(im: Image, chance: Chance) -> Image:
         falling = np.abs(shades[0] - shades[2]).sum() < np.abs(shades[1] - shades[3]).sum()
         for k, corners in enumerate(((a, b, d), (a, d, e)) if falling else ((a, b, e), (b, d, e))):
             middle = np.clip(np.mean(corners, axis=0), 0, size - 1).astype(int)
-            colour = np.clip(src[tuple(middle)] * (1.07 if k else 0.93), 0, 255)
+            shade = (1.06 if k else 0.94) + light[tuple(middle)]
+            colour = np.clip(src[tuple(middle)] * shade, 0, 255)
             outline = np.round(8 * np.array(corners)[:, ::-1]).astype(np.int32)
             cv2.fillConvexPoly(out, outline, colour.tolist(), cv2.LINE_AA, 3)
     return to_u8(out / 255)

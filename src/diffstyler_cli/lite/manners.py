@@ -18,7 +18,7 @@ from .brushes import Image, lab_of, rgb_of, to_u8
 LEVELS = np.linspace(0, 1, 65)
 COLOURS = 12
 FINISHES: dict[str, tuple[float, float, int]] = {
-    "oil-painting": (0.8, 0.6, 3),
+    "oil-painting": (0.6, 0.3, 3),
     "impressionism": (0.5, 0.6, 3),
     "post-impressionism": (0.4, 0.5, 3),
     "expressionism": (0.6, 0.6, 3),
