@@ -67,7 +67,7 @@ class StylizeConfig:
         1.4, "--prompt-weight", PANEL_STYLE, 'Weight of a prompt that has none of its own ("oil painting:4" has).',
         symbol="w", low=-30.0, high=30.0, full=3.0)  # fmt: skip
     fresh_noise: float = _option(
-        0.4, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
+        0.3, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
         symbol="ρ", low=0.0, high=1.0, full=0.0)  # fmt: skip
     # --- sampling ----------------------------------------------------------------------------------------------------
     steps: int = _option(12, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000, full=50)
