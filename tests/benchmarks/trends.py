@@ -82,7 +82,7 @@ def svg(panels: Sequence[tuple[str, str, Sequence[str], Lines]]) -> str:
         for k in range(5):
             y, value = top + height * (1 - k / 4), low + (high - low) * k / 4
             parts.append(f'<path d="M{left} {y}h{width}" stroke="#ddd"/>')
-            parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#555">{value:.2f}</text>')
+            parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#555">{value:.3f}</text>')
         for x, text in zip(xs, ticks, strict=True):
             parts.append(f'<text x="{x}" y="{top + height + 20}" text-anchor="middle" fill="#555">{text}</text>')
         parts.append(f'<text x="{left + width / 2}" y="{top + height + 42}" text-anchor="middle">{name}</text>')
