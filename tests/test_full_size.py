@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from diffstyler_cli.models import full
-from diffstyler_cli.models.registry import FULL, spec
+from diffstyler_cli.models.full import load as full
 from diffstyler_cli.weights.cache import Cache
 from diffstyler_cli.weights.digest import sha256
+from diffstyler_cli.weights.registry import FULL, spec
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))
 

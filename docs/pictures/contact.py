@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from diffstyler_cli import Stylizer
-from diffstyler_cli.lite.styles import STYLES, Style
+from diffstyler_cli.models.lite.styles import STYLES, Style
 
 CELL, LABEL = 192, 150
 

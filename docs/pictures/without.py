@@ -14,7 +14,7 @@ from pathlib import Path
 from contact import paint
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from diffstyler_cli.lite.styles import STYLE_BY_KEY
+from diffstyler_cli.models.lite.styles import STYLE_BY_KEY
 
 ROWS = {
     "all losses": {},

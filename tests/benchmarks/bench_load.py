@@ -24,7 +24,7 @@ def peak():  # of this program: ru_maxrss would count its parent's too
 began = time.perf_counter()
 import os, torch
 from pathlib import Path
-from diffstyler_cli.models import full
+from diffstyler_cli.models.full import load as full
 from diffstyler_cli.weights.settings import read_settings
 before = sum(os.times()[:2])
 imported, low = time.perf_counter(), peak()
@@ -51,9 +51,9 @@ def make_originals(folder: Path) -> dict[str, str]:
     import torch
     from safetensors.torch import save_file
 
-    from diffstyler_cli.models import full
-    from diffstyler_cli.models.registry import FULL
+    from diffstyler_cli.models.full import load as full
     from diffstyler_cli.weights.digest import sha256
+    from diffstyler_cli.weights.registry import FULL
 
     noise = torch.randn(1 << 20)
     digests = {}

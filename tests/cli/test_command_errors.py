@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_harness import QUICK, Outcome
 
-from diffstyler_cli.cli.errors import EXIT_CODES, Interrupted, explain
+from diffstyler_cli.cli.terminal.errors import EXIT_CODES, Interrupted, explain
 from diffstyler_cli.errors import InputImageError, NumericalError, OutputError, UsageError, WeightsError
 
 Cli = Callable[..., Outcome]

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffstyler_cli.cli import interactive
-from diffstyler_cli.cli.console import shown
 from diffstyler_cli.cli.options import arguments, parse
-from diffstyler_cli.cli.request import Request
+from diffstyler_cli.cli.stylize import menu as interactive
+from diffstyler_cli.cli.stylize.request import Request
+from diffstyler_cli.cli.terminal.ask import unquoted
+from diffstyler_cli.cli.terminal.console import shown
 from diffstyler_cli.config import StylizeConfig, options
 
 NAMES = sorted(name for name in options() if name not in ("t1", "round_trip", "original_size"))
@@ -78,4 +79,4 @@ def test_stronger_scales_a_weight_that_a_prompt_has_of_its_own() -> None:
 @pytest.mark.parametrize("typed", ["'a b.png'", "a\\ b.png", " a b.png ", '"a b.png"', "a b.png"])
 def test_paths_may_be_dropped_in_by_a_file_manager(photo: Path, typed: str) -> None:
     photo.rename(photo.parent / "a b.png")
-    assert interactive.unquoted(typed) == "a b.png"
+    assert unquoted(typed) == "a b.png"

@@ -12,7 +12,7 @@ import pytest
 from cli_harness import environment
 from PIL import Image
 
-from diffstyler_cli.lite.architecture import WEIGHTS
+from diffstyler_cli.models.lite.architecture import WEIGHTS
 
 TINY = ("--size", "64", "--steps", "2", "--models", "lite", "--device", "cpu", "--seed", "3")
 

@@ -12,7 +12,7 @@ import pytest
 from servers import COMMIT
 from world import FILE, KEY, REPOSITORY, World
 
-from diffstyler_cli.models.registry import Source, spec
+from diffstyler_cli.weights.registry import Source, spec
 
 
 def test_the_file_is_fetched_converted_and_its_path_printed(world: World) -> None:
@@ -232,7 +232,8 @@ def test_the_download_module_names_no_heavy_library_at_import() -> None:
     from world import SOURCE
 
     code = (
-        "import sys, diffstyler_cli.cli.download, diffstyler_cli.weights.cache, diffstyler_cli.weights.settings\n"
+        "import sys, diffstyler_cli.cli.download.command, diffstyler_cli.weights.cache\n"
+        "import diffstyler_cli.weights.settings\n"
         "sys.exit(str({'torch', 'numpy', 'huggingface_hub', 'httpx2'} & set(sys.modules) or 0) if "
         "{'torch', 'numpy', 'huggingface_hub', 'httpx2'} & set(sys.modules) else 0)"
     )

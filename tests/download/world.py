@@ -23,9 +23,9 @@ from safetensors.torch import save
 from servers import Server
 
 from diffstyler_cli.cli.app import run
-from diffstyler_cli.models.registry import ComponentSpec, Source, spec
 from diffstyler_cli.weights import settings, transfer
 from diffstyler_cli.weights.cache import Cache, Entry
+from diffstyler_cli.weights.registry import ComponentSpec, Source, spec
 
 SOURCE = Path(__file__).parents[2] / "src"
 REPOSITORY = "someone/aesthetics"

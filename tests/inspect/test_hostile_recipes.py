@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from diffstyler_cli.cli.shell import joined, unsafe
+from diffstyler_cli.cli.terminal.shell import joined, unsafe
 from diffstyler_cli.images import SCHEMA, encode_image
 from diffstyler_cli.recipe import FIELDS, Recipe, differences
 

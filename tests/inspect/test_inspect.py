@@ -119,7 +119,7 @@ def test_a_file_is_inspected_without_heavy_libraries(cli: Cli, photo: Path) -> N
         "import sys\nfrom diffstyler_cli.cli.app import run\n"
         "for more in ([], ['--json'], ['--command'], ['--plot', 'p.png']):\n"
         "    assert run(['inspect', 'out.png', *more]) == 0\n"
-        "import diffstyler_cli.machine as machine\nmachine.local_hashes('full')\n"
+        "import diffstyler_cli.cli.inspect.facts as machine\nmachine.local_hashes('full')\n"
         "heavy = {'torch', 'open_clip', 'questionary', 'huggingface_hub', 'torchmetrics'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
@@ -327,7 +327,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         "devices": [device | {"emulated": ["bf16"]}],
         "default": {"device": "cuda", "dtype": "bfloat16", "why": "it is the fastest here"},
     }
-    monkeypatch.setattr("diffstyler_cli.machine.devices", lambda: facts)
+    monkeypatch.setattr("diffstyler_cli.cli.inspect.facts.devices", lambda: facts)
     return facts
 
 
@@ -371,7 +371,7 @@ def test_a_broken_torch_or_configuration_is_reported_not_raised(
     def broken() -> dict[str, Any]:
         raise ImportError("libcudart.so.12: cannot open shared object file")
 
-    monkeypatch.setattr("diffstyler_cli.machine.devices", broken)
+    monkeypatch.setattr("diffstyler_cli.cli.inspect.facts.devices", broken)
     (tmp_path / "bad.toml").write_text("weights = 3")
     monkeypatch.setenv("DIFFSTYLER_CONFIG", str(tmp_path / "bad.toml"))
     report = " ".join(text(cli("inspect")).split())
@@ -380,7 +380,7 @@ def test_a_broken_torch_or_configuration_is_reported_not_raised(
 
 
 def test_devices_of_this_machine() -> None:
-    from diffstyler_cli.machine import devices
+    from diffstyler_cli.cli.inspect.facts import devices
 
     facts = devices()
     cpu = facts["devices"][0]

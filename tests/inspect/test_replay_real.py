@@ -13,7 +13,7 @@ from cli_harness import environment
 
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.images import read_recipe
-from diffstyler_cli.lite.architecture import WEIGHTS
+from diffstyler_cli.models.lite.architecture import WEIGHTS
 from diffstyler_cli.recipe import FIELDS, Recipe
 
 DOCUMENT = Path(__file__).parents[2] / "docs/metadata.md"

@@ -10,10 +10,10 @@ import torch
 
 from diffstyler_cli.diffusion.schedule import t_grid
 from diffstyler_cli.diffusion.solvers import sample
-from diffstyler_cli.lite import train_diffusion
-from diffstyler_cli.lite.data import TrainingSet, noise_of
-from diffstyler_cli.lite.styles import PHASE
-from diffstyler_cli.models.lite import load_lite
+from diffstyler_cli.models.lite.load import load_lite
+from diffstyler_cli.models.lite.styles import PHASE
+from diffstyler_cli.training import diffusion as train_diffusion
+from diffstyler_cli.training.data import TrainingSet, noise_of
 
 SIDE = 96
 

@@ -13,13 +13,13 @@ from PIL import Image
 from diffstyler_cli import Stylizer
 from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError, WeightsError
-from diffstyler_cli.lite.architecture import WEIGHTS
+from diffstyler_cli.models.lite.architecture import WEIGHTS
 
 TINY = {"size": 64, "steps": 2, "seed": 3}
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "diffstyler_cli.lite.train", *arguments]
+    command = [sys.executable, "-m", "diffstyler_cli.training", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 

@@ -10,13 +10,22 @@ import torch
 
 pytest.importorskip("cv2", reason="the train extra is not installed")
 
-from diffstyler_cli.lite.brushes import Chance, drawn_to, edge_flow, hatching, highest, lab_of, lattice_points, smear
-from diffstyler_cli.lite.data import held_out
-from diffstyler_cli.lite.files import pack_vocabulary, unpack_vocabulary
-from diffstyler_cli.lite.filters import FILTERS
-from diffstyler_cli.lite.manners import FINISHES, Finish, manner
-from diffstyler_cli.lite.painters import PAINTERS
-from diffstyler_cli.lite.styles import GRID, PHASE, STYLES
+from diffstyler_cli.models.lite.files import pack_vocabulary, unpack_vocabulary
+from diffstyler_cli.models.lite.styles import GRID, PHASE, STYLES
+from diffstyler_cli.training.data import held_out
+from diffstyler_cli.training.pictures.brushes import (
+    Chance,
+    drawn_to,
+    edge_flow,
+    hatching,
+    highest,
+    lab_of,
+    lattice_points,
+    smear,
+)
+from diffstyler_cli.training.pictures.filters import FILTERS
+from diffstyler_cli.training.pictures.painters import PAINTERS
+from diffstyler_cli.training.pictures.statistics import FINISHES, Finish, manner
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffstyler_cli.lite.data import held_out
-from diffstyler_cli.lite.files import read_weights
-from diffstyler_cli.lite.styles import STYLES
-from diffstyler_cli.models.lite import ROLES, load_lite
+from diffstyler_cli.models.lite.files import read_weights
+from diffstyler_cli.models.lite.load import ROLES, load_lite
+from diffstyler_cli.models.lite.styles import STYLES
+from diffstyler_cli.training.data import held_out
 
 pytest.importorskip("cv2", reason="the train extra is not installed")
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_every_stage_runs_and_its_weights_load(data: Path, tmp_path: Path) -> No
     work, out = tmp_path / "work", tmp_path / "weights"
 
     def stage(name: str, *options: str) -> str:
-        command = [sys.executable, "-m", "diffstyler_cli.lite.train", name, "--data", str(data), "--work", str(work)]
+        command = [sys.executable, "-m", "diffstyler_cli.training", name, "--data", str(data), "--work", str(work)]
         done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffstyler_cli.lite.captions import MOODS
-from diffstyler_cli.lite.styles import PHOTO_NAMES, STYLES
 from diffstyler_cli.models.base import TextImageEncoder
-from diffstyler_cli.models.lite import load_lite
+from diffstyler_cli.models.lite.load import load_lite
+from diffstyler_cli.models.lite.styles import PHOTO_NAMES, STYLES
+from diffstyler_cli.training.captions import MOODS
 
 FIRST = [style.names[0] for style in STYLES]
 

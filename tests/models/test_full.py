@@ -19,18 +19,18 @@ from safetensors.torch import load_file, save_file
 
 from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError, WeightsError
-from diffstyler_cli.models import full
 from diffstyler_cli.models.aesthetic import LinearAesthetic
-from diffstyler_cli.models.captioned import ART_CAPTION
-from diffstyler_cli.models.cc12m import CC12M
 from diffstyler_cli.models.clip import ClipEncoder
-from diffstyler_cli.models.lite_unet import LiteUNet
-from diffstyler_cli.models.registry import FULL, Source, find_local, spec
-from diffstyler_cli.models.vgg import Vgg19Features
-from diffstyler_cli.models.wikiart import WikiArt
+from diffstyler_cli.models.full import load as full
+from diffstyler_cli.models.full.captioned import ART_CAPTION
+from diffstyler_cli.models.full.cc12m import CC12M
+from diffstyler_cli.models.full.vgg import Vgg19Features
+from diffstyler_cli.models.full.wikiart import WikiArt
+from diffstyler_cli.models.lite.unet import LiteUNet
 from diffstyler_cli.pipeline import Stylizer
 from diffstyler_cli.weights.cache import Cache
 from diffstyler_cli.weights.fetch import import_from
+from diffstyler_cli.weights.registry import FULL, Source, find_local, spec
 from diffstyler_cli.weights.settings import Settings
 
 CLIP = {

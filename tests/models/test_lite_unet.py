@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from diffstyler_cli.diffusion.schedule import alpha_sigma
 from diffstyler_cli.models.base import Components
-from diffstyler_cli.models.lite import load_lite
-from diffstyler_cli.models.lite_unet import DETAIL, LiteUNet
+from diffstyler_cli.models.lite.load import load_lite
+from diffstyler_cli.models.lite.unet import DETAIL, LiteUNet
 
 
 @pytest.fixture(scope="module")

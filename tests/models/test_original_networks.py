@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from diffstyler_cli.models.base import VelocityNetwork
-from diffstyler_cli.models.cc12m import CC12M, NormModulation
-from diffstyler_cli.models.unet import Attention, FourierFeatures, store_in
-from diffstyler_cli.models.wikiart import WikiArt
+from diffstyler_cli.models.full.cc12m import CC12M, NormModulation
+from diffstyler_cli.models.full.unet import Attention, FourierFeatures, store_in
+from diffstyler_cli.models.full.wikiart import WikiArt
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden_networks.json").read_text())
 REFERENCE = Path(__file__).parents[2] / "../shared/reference"

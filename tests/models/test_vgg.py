@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers
 from torchvision.transforms.functional import normalize
 
-from diffstyler_cli.models.vgg import CONTENT_LAYERS, MEAN, NCE_LAYERS, STD, Vgg19Features, vgg_weights
+from diffstyler_cli.models.full.vgg import CONTENT_LAYERS, MEAN, NCE_LAYERS, STD, Vgg19Features, vgg_weights
 from diffstyler_cli.weights.load import load_strict
 
 TAPS = {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "conv4_2": 22, "conv5_2": 31}

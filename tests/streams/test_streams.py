@@ -18,7 +18,7 @@ import pytest
 from cli_harness import FAKE_APP, QUICK, SOURCE, Outcome, Terminal, environment
 
 from diffstyler_cli.cli.app import COMMANDS
-from diffstyler_cli.cli.errors import EXIT_CODES
+from diffstyler_cli.cli.terminal.errors import EXIT_CODES
 
 REAL = ("-c", "from diffstyler_cli.cli.app import main; main()")
 

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image, ImageEnhance
 from sweep_settings import SMALL
 
-from diffstyler_cli.cli.request import Request
-from diffstyler_cli.cli.sweep_request import SAMPLE, SweepRequest
+from diffstyler_cli.cli.stylize.request import Request
+from diffstyler_cli.cli.sweep.request import SweepRequest
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.errors import NumericalError
 from diffstyler_cli.images import LoadedImage, read_image
+from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep.folder import Folder
 from diffstyler_cli.sweep.plan import Plan
 

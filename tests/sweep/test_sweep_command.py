@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from diffstyler_cli.cli.request import Request
-from diffstyler_cli.cli.sweep_menu import around_picture, closer
-from diffstyler_cli.cli.sweep_request import SAMPLE, SweepRequest, around
+from diffstyler_cli.cli.stylize.request import Request
+from diffstyler_cli.cli.sweep.menu import around_picture, closer
+from diffstyler_cli.cli.sweep.request import SweepRequest, around
 from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep.axes import parse_values
 
 QUICK = ("--size", "64", "--steps", "2", "--cutouts", "2", "--device", "cpu", "--dtype", "fp32", "--models", "lite")

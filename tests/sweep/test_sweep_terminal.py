@@ -11,8 +11,8 @@ from pathlib import Path
 import pexpect  # type: ignore[import-untyped]
 import pyte
 
-from diffstyler_cli.cli.sweep_request import SAMPLE
 from diffstyler_cli.images.metadata import read_recipe
+from diffstyler_cli.sample import SAMPLE
 
 ENTER, DOWN, CTRL_U = "\r", "\x1b[B", "\x15"
 SECONDS = 300

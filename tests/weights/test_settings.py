@@ -8,7 +8,7 @@ import pytest
 
 from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError
-from diffstyler_cli.models.registry import FULL, Source, spec
+from diffstyler_cli.weights.registry import FULL, Source, spec
 from diffstyler_cli.weights.settings import parse_source, read_settings
 
 MIRROR = Source("url", "https://mirror.example/v", "cc12m_1_cfg.pth")

@@ -17,10 +17,10 @@ import typer
 
 from .. import __version__
 from ..errors import UsageError
-from .console import LOG, Console, prepare_streams
-from .errors import EXIT_CODES, Failure, Terminated, explain
-from .log import close_log
 from .options import markup
+from .terminal.console import LOG, Console, prepare_streams
+from .terminal.errors import EXIT_CODES, Failure, Terminated, explain
+from .terminal.log import close_log
 
 COMMANDS = ("stylize", "sweep", "inspect", "download")
 """Modules of this package with a function `command` and a line `SUMMARY`: a new command is a file and its name here."""
@@ -66,7 +66,7 @@ def build() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_alone)
     for name in COMMANDS:
-        module = importlib.import_module(f".{name}", __package__)
+        module = importlib.import_module(f".{name}.command", __package__)
         app.command(name, short_help=module.SUMMARY, epilog=markup(EPILOG))(module.command)
     return app
 
@@ -89,9 +89,9 @@ def _alone(
     if reason:
         raise UsageError(f"No command is given ({reason}, so nothing is asked).", "See diffstyler --help.")
 
-    from .interactive import pick_command
+    from .terminal.ask import pick_command
 
-    summaries = [(name, importlib.import_module(f".{name}", __package__).SUMMARY) for name in COMMANDS]
+    summaries = [(name, importlib.import_module(f".{name}.command", __package__).SUMMARY) for name in COMMANDS]
     arguments = pick_command(console, summaries)
     raise typer.Exit(run(arguments) if arguments else 0)
 

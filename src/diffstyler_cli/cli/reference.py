@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from .app import COMMANDS, build
-from .errors import EXIT_CODES, TABLE
+from .terminal.errors import EXIT_CODES, TABLE
 
 PATH = Path("docs/cli.md")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WeightsError
-from ..models.registry import ComponentSpec, Source
 from . import hub
 from .cache import Cache, Entry
 from .digest import sha256
+from .registry import ComponentSpec, Source
 from .transfer import Progress, Remote, Report, SourceFailed, download, persist
 
 Convert = Callable[[ComponentSpec, Path, Path, str], None]

@@ -18,7 +18,7 @@ from platformdirs import user_cache_path, user_config_path
 
 from ..config import WeightPaths
 from ..errors import UsageError
-from ..models.registry import FULL, KEYS, ComponentSpec, Source
+from .registry import FULL, KEYS, ComponentSpec, Source
 
 if sys.version_info >= (3, 11):
     import tomllib

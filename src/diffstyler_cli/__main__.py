@@ -1,0 +1,5 @@
+"""`python -m diffstyler_cli`: the same as `diffstyler`."""
+
+from .cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""`diffstyler inspect`."""

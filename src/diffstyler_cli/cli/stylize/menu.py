@@ -1,0 +1,242 @@
+"""Questions for a person at a terminal: what is missing, and what to do next. For every question there is an option."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import random
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config import StylizeConfig, options
+from ...errors import DiffStylerError, UsageError
+from ...models.lite.styles import FEATURED
+from ...prompts import Prompt, StyleImage, parse_prompt, render_prompt
+from ..options import arguments
+from ..terminal.ask import ask, look, path_question, pick, unquoted
+from ..terminal.console import Console, shown
+from ..terminal.errors import explain
+from .request import Request
+from .session import DRAWN_SEEDS, Run, Session, numbered
+
+if TYPE_CHECKING:
+    pass
+
+TYPE_IT = "something else: type it"
+NO_MORE = "no more, go on"
+
+
+# --- what is missing -------------------------------------------------------------------------------------------------
+def ask_missing(console: Console, request: Request) -> Request:
+    """Asks for the photo and the style if they are not given. Raises `KeyboardInterrupt` if the person leaves."""
+    if request.image is None:
+        request = dataclasses.replace(request, image=ask_photo(console))
+    else:
+        _check_photo(request.image)
+    if not (request.prompts or request.style_images):
+        request = dataclasses.replace(request, prompts=ask_styles(console))
+    return request
+
+
+def ask_photo(console: Console) -> str:
+    """The path of a photo that can be read; Tab completes."""
+
+    def validate(text: str) -> bool | str:
+        try:
+            _check_photo(unquoted(text))
+        except DiffStylerError as error:
+            return shown(error.message)
+        return True
+
+    return unquoted(ask(path_question(console, "Which photo?", validate=validate)))
+
+
+def ask_styles(console: Console) -> tuple[str, ...]:
+    """One style or several, each picked from the short list or typed."""
+    chosen: list[str] = []
+    while True:
+        more = [name for name in FEATURED if name not in chosen]
+        if chosen:
+            answer = pick(console, "Blend in another style?", [NO_MORE, TYPE_IT, *more])
+        else:
+            answer = pick(console, "Which style?", [*more, TYPE_IT])
+        if answer == NO_MORE:
+            return tuple(chosen)
+        chosen.append(_ask_prompt(console) if answer == TYPE_IT else answer)
+
+
+def _ask_prompt(console: Console) -> str:
+    import questionary
+
+    def validate(text: str) -> bool | str:
+        try:
+            parse_prompt(text)
+        except UsageError as error:
+            return shown(error.message)
+        return True
+
+    hint = "oil painting:4 gives it a weight"
+    question = questionary.text(
+        "In your words:", instruction=f"({hint})", validate=validate, validate_while_typing=False, **look(console)
+    )
+    return str(ask(question)).strip()
+
+
+def _check_photo(path: str) -> None:
+    from ...errors import InputImageError
+    from ...images.read import read_image
+
+    if not path:
+        raise InputImageError("Name a picture file.")
+    read_image(Path(path))
+
+
+# --- what to do next -------------------------------------------------------------------------------------------------
+Change = Callable[[Request, StylizeConfig], Request]
+
+
+@dataclass(frozen=True)
+class Next:
+    """A row of the what-next menu: either a changed request to run, or something to do with the pictures at hand."""
+
+    label: str
+    change: Change | None = None
+    act: Callable[[Session, Run], None] | None = None
+    names: str = ""
+    """The option that `act` stands for; a change's options are read off the change."""
+
+
+def another_seed(request: Request, config: StylizeConfig) -> Request:
+    """Other random draws."""
+    return request.with_settings(seed=random.SystemRandom().randrange(DRAWN_SEEDS))
+
+
+def stronger(request: Request, config: StylizeConfig) -> Request:
+    """Prompts pull a quarter harder, from a point nearer to pure noise."""
+    return _with_strength(request, config, 1.25, -0.1)
+
+
+def weaker(request: Request, config: StylizeConfig) -> Request:
+    """The opposite of `stronger`."""
+    return _with_strength(request, config, 0.8, 0.1)
+
+
+def more_content(request: Request, config: StylizeConfig) -> Request:
+    """The photo's structure weighs double, and more of it is in the starting point."""
+    settings: dict[str, Any] = {"t1": _moved_t1(config, 0.2)}
+    if config.guidance_scale > 0 or config.noise_iters > 0:
+        settings["w_content"] = round(min(2 * config.w_content or 3.0, _high("w_content")), 3)
+    return request.with_settings(**settings)
+
+
+def keep_as(session: Session, run: Run) -> None:
+    """Writes a picture under a name that is asked for."""
+    picture = run.pictures[0]
+    if len(run.pictures) > 1:
+        by_name = {shown(str(p.path)): p for p in run.pictures}
+        picture = by_name[pick(session.console, "Which one?", list(by_name))]
+    default = _free(picture.path or Path("picture.png"))
+    path = Path(unquoted(ask(path_question(session.console, "Keep it as", default=str(default)))))
+    session.keep_as(picture, path if path.suffix else path.with_suffix(".png"))
+
+
+def sweep_around(session: Session, run: Run) -> None:
+    """Sets the picture among its neighbours in λ and T1, and offers what can be done with those."""
+    from ..sweep.menu import around_picture, free_folder, what_next
+    from ..sweep.session import SweepSession
+
+    request = around_picture(run.request, run.config, free_folder(run.request.image))
+    session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
+    sweeping = SweepSession.after(session)
+    swept = sweeping.run_sweep(request)
+    if swept is not None:
+        what_next(sweeping, swept)
+
+
+MENU: tuple[Next, ...] = (
+    Next("again with another seed", change=another_seed),
+    Next("stronger", change=stronger),
+    Next("weaker", change=weaker),
+    Next("more content", change=more_content),
+    Next("sweep around this", act=sweep_around, names="diffstyler sweep ... --lambda A:B:C --t1 A:B:C"),
+    Next("keep as ...", act=keep_as, names="-o NAME"),
+)
+"""What the menu offers, before "done". One more choice is one more row."""
+
+
+def what_next(session: Session, run: Run) -> None:
+    """Offers the menu until the person is done. Raises `KeyboardInterrupt` if they leave by Ctrl-C."""
+    while True:
+        requests = [row.change(run.request, run.config) if row.change else run.request for row in MENU]
+        rows = {_label(row, run.request, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
+        # a change that changes nothing, such as "stronger" at the limit, is not offered
+        rows = {label: pair for label, pair in rows.items() if pair[0].act or pair[1] != run.request}
+        answer = pick(session.console, "What next?", [*rows, "done"])
+        if answer == "done":
+            return
+        row, request = rows[answer]
+        try:
+            if row.act:
+                row.act(session, run)
+            else:
+                run = session.run(_beside(request))
+        except DiffStylerError as error:  # nothing is lost by it: the person may choose again
+            session.console.fail(explain(error))
+
+
+def _label(row: Next, before: Request, after: Request) -> str:
+    changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
+    words = [word for old, word in zip(before.prompts, after.prompts, strict=True) if word != old]
+    names = row.names or shlex.join([*words, *arguments(changed)])
+    return shown(f"{row.label}  ({names})")
+
+
+def _beside(request: Request) -> Request:
+    """The request with the next free name, where -o named a file that the run before has written."""
+    if request.output is None or Path(request.output).is_dir():
+        return request
+    return dataclasses.replace(request, output=str(_free(Path(request.output))))
+
+
+def _free(path: Path) -> Path:
+    """`path`, or where that is taken the next free number: photo.png, photo-2.png, photo-3.png."""
+    stem = re.sub(r"-\d+$", "", path.stem) if os.path.lexists(path) else path.stem
+    candidates = (numbered(path.with_name(stem + path.suffix), number) for number in itertools.count(2))
+    return next(free for free in itertools.chain([path], candidates) if not os.path.lexists(free))
+
+
+def _with_strength(request: Request, config: StylizeConfig, factor: float, t1_step: float) -> Request:
+    prompts = [parse_prompt(text) for text in request.prompts]
+    scaled = [
+        text if p.weight is None else render_prompt(Prompt(p.text, _scaled(p.weight, factor)))
+        for text, p in zip(request.prompts, prompts, strict=True)
+    ]
+    settings: dict[str, Any] = {"t1": _moved_t1(config, t1_step)}
+    asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
+    if any(prompt.weight is None for prompt in asked):
+        settings["prompt_weight"] = _scaled(config.prompt_weight, factor)
+    settings = {name: value for name, value in settings.items() if value != getattr(config, name)}
+    return dataclasses.replace(request.with_settings(**settings), prompts=tuple(scaled))
+
+
+def _scaled(weight: float, factor: float) -> float:
+    low, high = options()["prompt_weight"].low or 0.0, _high("prompt_weight")
+    return min(max(round(weight * factor, 2), low), high)
+
+
+def _moved_t1(config: StylizeConfig, by: float) -> str:
+    """T1 moved by so many multiples of T, never below T, in the form in which it was given."""
+    given = config.t1.strip().lower()
+    if given.endswith("x"):
+        return f"{max(1.0, float(given[:-1]) + by):.3g}x"
+    return str(max(config.steps, round(float(given) + by * config.steps)))
+
+
+def _high(name: str) -> float:
+    high = options()[name].high
+    return float("inf") if high is None else high

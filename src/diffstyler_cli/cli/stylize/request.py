@@ -1,0 +1,162 @@
+"""What a `stylize` command line asks for, which combinations make no sense, and the line that asks for the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...config import StylizeConfig, WeightPaths, options
+from ...errors import UsageError, WeightsError
+from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ..options import arguments
+from ..terminal.shell import joined
+
+LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `stylize`, as given: `settings` holds only what was given; "-" is standard input or output."""
+
+    image: str | None
+    prompts: tuple[str, ...] = ()
+    style_images: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: WeightPaths = field(default_factory=WeightPaths)
+    output: str | None = None
+    variations: int = 1
+    force: bool = False
+    metadata: bool = True
+    max_pixels: int | None = None
+    preview: bool = False
+    preview_path: Path | None = None
+
+    def config(self, model_set: str) -> StylizeConfig:
+        """All settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of range."""
+        return dataclasses.replace(StylizeConfig.defaults(model_set), **self.settings).validate()
+
+    def parsed_prompts(self) -> list[Prompt]:
+        """The prompts with their weights. Raises `UsageError`."""
+        return [parse_prompt(prompt) for prompt in self.prompts]
+
+    def parsed_style_images(self) -> list[StyleImage]:
+        """The style images with their weights. Raises `UsageError`."""
+        return [parse_style_image(path) for path in self.style_images]
+
+    def with_settings(self, **settings: Any) -> Request:
+        """The same request with these settings changed."""
+        return dataclasses.replace(self, settings={**self.settings, **settings})
+
+    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
+        """The shell-quoted command that asks for the same picture; how it is shown and watched is left out.
+
+        `options` are further ones, of another `command`.
+        """
+        operands = [] if self.image is None else [_path(self.image)]
+        operands += self.prompts
+        words: list[str] = []
+        for style in self.style_images:
+            words += ["--style-image", _path(style)]
+        words += [*options, *arguments(self.settings)]
+        for name, path in _given_weights(self.weights):
+            words += [f"--{name}-weights", str(path)]
+        if self.output:
+            words += ["-o", self.output]
+        if self.variations != 1:
+            words += ["-n", str(self.variations)]
+        if self.max_pixels is not None:
+            words += ["--max-pixels", str(self.max_pixels)]
+        words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
+        # a prompt that starts with "-" has to stand behind "--"
+        last = any(word.startswith("-") for word in self.prompts)
+        return joined(["diffstyler", command, *([*words, "--", *operands] if last else [*operands, *words])])
+
+
+def check(request: Request) -> None:
+    """Raises `UsageError` for the first option that would have no effect on this run, and for values out of range."""
+    config = request.config("full" if request.settings.get("models") == "full" else "lite")
+    last_seed = options()["seed"].high
+    if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
+        raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
+    for names, message, advice in _idle_options(request, config):
+        if names:
+            raise UsageError(message, advice)
+    for name, path in _given_weights(request.weights):
+        if not path.is_file():
+            raise WeightsError(f"--{name}-weights {path}: there is no such file.", "Give the path of a weight file.")
+
+
+def without_idle(request: Request) -> Request:
+    """The same request without the settings that `check` refuses because they would have no effect."""
+    config = request.config("full" if request.settings.get("models") == "full" else "lite")
+    idle = {name for names, _, _ in _idle_options(request, config) for name in names}
+    if not idle & set(request.settings):
+        return request
+    kept = {name: value for name, value in request.settings.items() if name not in idle}
+    return without_idle(dataclasses.replace(request, settings=kept))
+
+
+def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Rows of: the settings of this request that would do nothing; the message; the advice."""
+    given = request.settings
+    yield (
+        ("art_model",) if config.art_model is not None and config.models == "lite" else (),
+        "--art-model has no effect with --models lite, which has an art network of its own.",
+        "Give --models full, or leave --art-model out.",
+    )
+
+    losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
+    unguided = config.guidance_scale == 0 and config.noise_iters == 0
+    yield (
+        ("guide",) if "guide" in given and unguided else (),
+        "--guide has no effect with --guidance-scale 0.",
+        "Raise --guidance-scale, or leave --guide out.",
+    )
+    named = tuple(name for name in LOSS_OPTIONS if name in given)
+    yield (
+        named if unguided else (),
+        f"{_flags(named)}: --guidance-scale 0 turns the losses off.",
+        "Raise --guidance-scale, or leave the loss options out.",
+    )
+    on = tuple(name for name in ("guidance_scale", "guide", "noise_iters") if given.get(name))
+    yield (
+        on if not any(losses.values()) else (),
+        f"{_flags(on)}: every loss weight is 0.",
+        "Give at least one loss a weight, such as --w-instruction 500.",
+    )
+    # the aesthetic loss rates the same cutouts, so --cutouts still means something while it is on
+    idle = tuple(n for n in ("cutouts", "distance") if n in given and not (n == "cutouts" and config.w_aesthetic))
+    yield (
+        idle if config.w_instruction == 0 else (),
+        f"{_flags(idle)}: --w-instruction 0 turns the instruction loss off.",
+        "Raise --w-instruction, or leave the option out.",
+    )
+    yield (
+        ("round_trip",) if config.round_trip and config.t1_steps() == config.steps else (),
+        f"--round-trip has no way to go: --t1 {config.t1} is --steps {config.steps}.",
+        "Raise --t1, for example --t1 1.2x.",
+    )
+    asked: list[Prompt | StyleImage] = [*request.parsed_prompts(), *request.parsed_style_images()]
+    weighted = bool(asked) and all(prompt.weight is not None for prompt in asked)
+    yield (
+        ("prompt_weight",) if "prompt_weight" in given and weighted else (),
+        "--prompt-weight has no effect: every prompt has a weight of its own.",
+        "Leave --prompt-weight out, or a prompt's own weight.",
+    )
+
+
+def _flags(names: Iterable[str]) -> str:
+    return ", ".join(options()[name].flag for name in names)
+
+
+def _given_weights(weights: WeightPaths) -> list[tuple[str, Path]]:
+    paths = ((f.name, getattr(weights, f.name)) for f in dataclasses.fields(weights))
+    return [(name, path) for name, path in paths if path is not None]
+
+
+def _path(word: str) -> str:
+    """A path that the option parser does not take for an option."""
+    return f"./{word}" if word.startswith("-") and word != "-" else word

@@ -1,0 +1,132 @@
+"""What a `sweep` command line asks for: a `stylize` request with several values for some settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...config import StylizeConfig, options
+from ...prompts import parse_prompt, parse_style_image, slug
+from ...sweep.axes import PROMPT, render_values
+from ..stylize.request import Request, check
+
+DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """One `sweep`, as given.
+
+    Args:
+        base: photo, prompts, style images, weights; its output is the sweep's folder. It holds no settings.
+        ranges: the values of each setting that was given, and of `PROMPT`.
+        batch: pictures made at once; None for as many as memory allows.
+    """
+
+    base: Request
+    ranges: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    batch: int | None = None
+    grid: bool = True
+    dry_run: bool = False
+
+    def with_base(self, **changes: Any) -> SweepRequest:
+        """The same with another photo, other prompts, …"""
+        return dataclasses.replace(self, base=dataclasses.replace(self.base, **changes))
+
+    def with_default_ranges(self) -> SweepRequest:
+        """Varies what tells most: λ and T1, where they are not fixed."""
+        more = {name: values for name, values in DEFAULT_RANGES.items() if name not in self.ranges}
+        return dataclasses.replace(self, ranges={**self.ranges, **more})
+
+    def swept(self) -> list[str]:
+        """Names of what has several values."""
+        return [name for name, values in self.ranges.items() if len(values) > 1]
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that have one value."""
+        return {name: values[0] for name, values in self.ranges.items() if name != PROMPT and len(values) == 1}
+
+    def prompts(self) -> tuple[str, ...]:
+        """Every prompt that some cell has."""
+        return tuple(self.ranges.get(PROMPT, self.base.prompts))
+
+    def for_cell(self, config: StylizeConfig, prompts: Sequence[str], **changes: Any) -> Request:
+        """The `stylize` request that makes one cell."""
+        given = {name: getattr(config, name) for name in self.ranges if name != PROMPT}
+        settings = {**given, "seed": config.seed, **changes}
+        return dataclasses.replace(
+            self.base, prompts=tuple(prompts), settings=settings, output=None, force=False, preview=False
+        )
+
+    def check(self) -> None:
+        """Raises `UsageError` for an option that would have no effect on any cell."""
+        # where a setting has several values, one that lets the others count stands for it
+        settings = {n: next((v for v in vs if v), vs[0]) for n, vs in self.ranges.items() if n != PROMPT}
+        check(dataclasses.replace(self.base, prompts=self.prompts(), settings=settings, output=None))
+
+    def folder(self) -> Path:
+        """The sweep's folder: as given, or named after the photo and the prompts, and beside the photo."""
+        if self.base.output is not None:
+            return Path(self.base.output)
+        words = [parse_prompt(text).text for text in self.prompts()]
+        words = words or [parse_style_image(path).path.stem for path in self.base.style_images]
+        photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
+        stem = photo.stem.encode(errors="ignore")[:120].decode(errors="ignore")
+        return photo.parent / f"{stem}-{slug(' '.join(words))}-sweep"
+
+    def range_words(self) -> str:
+        """The options that are varied, as on the command line."""
+        return " ".join(word for name in self.swept() for word in self._words(name))
+
+    def command_line(self) -> str:
+        """The shell-quoted command that asks for the same sweep."""
+        words = [word for name in self.swept() for word in self._words(name)]
+        if PROMPT in self.ranges and len(self.ranges[PROMPT]) == 1:
+            words += self._words(PROMPT)
+        if self.batch is not None:
+            words += ["--batch", str(self.batch)]
+        words += ["--no-grid"] * (not self.grid)
+        return dataclasses.replace(self.base, settings=self.settings(), force=False).command_line("sweep", words)
+
+    def _words(self, name: str) -> list[str]:
+        if name == PROMPT:
+            return [word for prompt in self.ranges[name] for word in ("--prompt", prompt)]
+        return [options()[name].flag, render_values(self.ranges[name])]
+
+
+def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[str, tuple[Any, ...]]:
+    """Finer values around those of `config`: each axis of `ranges` that is a number, at half its distances.
+
+    Without such an axis, λ and T1. Other axes keep the value of `config`.
+    """
+    axes = {name: values for name, values in ranges.items() if len(values) > 1 and name != PROMPT}
+    numeric = {name: values for name, values in axes.items() if not options()[name].choices and name != "seed"}
+    fixed = {name: (getattr(config, name),) for name in axes if name not in numeric}
+    wide = numeric or {"lam": (0.0, 0.4, 0.8), "t1": ("1.0x", "1.4x")}
+    return {**fixed, **{name: _near(name, values, config) for name, values in wide.items()}}
+
+
+def _near(name: str, values: Sequence[Any], config: StylizeConfig) -> tuple[Any, ...]:
+    """Five values about that of `config`, a quarter of the way to its nearest neighbour apart, inside the range."""
+    value, option = getattr(config, name), options()[name]
+    multiple = name == "t1" and str(value).lower().endswith("x")
+    low, high = (1.0 if multiple else config.steps, None) if name == "t1" else (option.low, option.high)
+    here = _number(value)
+    alike = [v for v in values if name != "t1" or str(v).lower().endswith("x") == multiple]
+    step = min((abs(_number(v) - here) for v in alike if _number(v) != here), default=0.4) / 4
+    near = [round(here + offset * step, 6) for offset in (-2, -1, 0, 1, 2)]
+    near = [n for n in near if (low is None or n >= low) and (high is None or n <= high)]
+    if multiple:
+        found: list[Any] = [f"{n:g}x" if "." in f"{n:g}" else f"{n:g}.0x" for n in near]
+    elif name == "t1":
+        found = [str(round(n)) for n in near]
+    else:
+        found = [round(n) for n in near] if isinstance(value, int) else near
+    return tuple(dict.fromkeys(found))
+
+
+def _number(value: Any) -> float:
+    return float(str(value).lower().rstrip("x"))

@@ -1,0 +1,245 @@
+"""Carries sweeps out and shows how they go; models are loaded once."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ...errors import OutputError
+from ...prompts import parse_prompt
+from ..stylize.request import Request
+from ..stylize.session import DRAWN_SEEDS, Session
+from ..terminal.console import LOG, Console
+from ..terminal.errors import Failure, SomeFailed, explain
+from .request import SweepRequest
+
+if TYPE_CHECKING:
+    from ...images import LoadedImage
+    from ...pipeline import Stylizer
+    from ...prompts import StyleImage
+    from ...sweep.plan import Cell, Plan
+    from ...sweep.run import Runner
+
+SCHEMA = "diffstyler.sweep/1"
+BYTES_PER_PIXEL = 6
+"""Of disk: a cell as PNG, once more in the grid and, smaller, in the page."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep. `rows` are the manifest's cells."""
+
+    request: SweepRequest
+    runner: Runner
+    rows: list[dict[str, Any]]
+    written: list[Path]
+
+
+class SweepSession(Session):
+    """Carries out sweeps, and single pictures, one after the other."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._runner: Runner | None = None
+        self._planned: dict[str, Any] = {}
+        self.swept: list[Swept] = []
+
+    @classmethod
+    def after(cls, session: Session) -> SweepSession:
+        """A session that goes on with another's models."""
+        found = cls(session.console)
+        found._stylizer = session._stylizer
+        return found
+
+    def run_sweep(self, request: SweepRequest) -> Swept | None:
+        """Makes the cells that are missing, then grids, page and manifests; None if it was a dry run.
+
+        Raises the error of the first cell if none could be made, `SomeFailed` if some could not.
+        """
+        from ...images.read import MAX_PIXELS, read_image
+        from ...sweep.folder import Folder
+
+        limit = MAX_PIXELS if request.base.max_pixels is None else request.base.max_pixels
+        image = read_image("-" if request.base.image == "-" else Path(str(request.base.image)), limit)
+        styles = [
+            dataclasses.replace(style, image=read_image(style.path, limit))
+            for style in request.base.parsed_style_images()
+        ]
+        for note in [*image.notes, *(note for style in styles if style.image for note in style.image.notes)]:
+            self.notice(note)
+        stylizer = self.load(dataclasses.replace(request.base, settings=request.settings()))
+        for notice in stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]):
+            self.notice(notice)
+        folder = Folder(request.folder())
+        plan = self._plan(request, stylizer, styles, folder.saved_seed())
+        size = self._check(request, plan, image, folder.path)
+        self._announce(plan, size, folder.path)
+        if request.dry_run:
+            return None
+        with folder.claimed(identity(plan, stylizer, image, styles), force=request.base.force):
+            from ...sweep.run import Runner
+
+            runner = Runner(plan, stylizer, image, styles, folder, request.batch)
+            self._runner = runner
+            return self._make_cells(request, runner)
+
+    def kept(self, what: str) -> tuple[str, str]:
+        """Message and advice after `what` cut the session short."""
+        runner = self._runner
+        if runner is None:
+            return super().kept(what)
+        made, count = len(runner.made), len(runner.plan.cells)
+        if made == count:
+            return f"{what}. Kept: {runner.folder.path}", ""
+        return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
+
+    def document(self, failure: Failure | None) -> dict[str, Any]:
+        """The JSON document; its schema is in docs/sweep.md."""
+        whole = super().document(failure)
+        for key in ("results", "failures"):
+            whole.pop(key)
+        swept = self.swept[-1] if self.swept else None
+        folder = self._runner.folder.path if self._runner else None
+        more = {
+            "schema": SCHEMA,
+            "plan": self._planned or None,
+            "folder": str(folder) if folder else None,
+            "written": [str(path) for path in swept.written] if swept else [],
+            "cells": swept.rows if swept else [],
+        }
+        return {**whole, **more, "error": whole["error"]}
+
+    # --- before ------------------------------------------------------------------------------------------------------
+    def _plan(
+        self, request: SweepRequest, stylizer: Stylizer, styles: Sequence[StyleImage], saved_seed: int | None
+    ) -> Plan:
+        from ...sweep.plan import Plan
+
+        settings = request.settings()
+        if "seed" not in request.ranges:
+            # the seed that was drawn when the sweep began: the same command goes on with the same pictures
+            drawn = random.SystemRandom().randrange(DRAWN_SEEDS)
+            settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
+        config = dataclasses.replace(request.base, settings=settings).config(stylizer.name)
+        return Plan(config, request.ranges, request.prompts(), [style.weight for style in styles])
+
+    def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
+        """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
+        from ...images import working_size
+        from ...images.grids import check_grid
+
+        config = plan.config
+        size = image.original_size if config.original_size else working_size(image.rgb.size, config.size)
+        if request.grid:
+            check_grid(size, *plan.shape)
+        needed = _bytes(plan, size)
+        place = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+        free = shutil.disk_usage(place).free
+        if needed > free:
+            raise OutputError(
+                f"The sweep needs about {_mb(needed)} of disk, and {_mb(free)} are free.",
+                "Free some space, give -o a folder on another disk, or give fewer values.",
+            )
+        return size
+
+    def _announce(self, plan: Plan, size: tuple[int, int], folder: Path) -> None:
+        passes, alone = plan.evaluations(), plan.separate_evaluations()
+        columns, rows = plan.shape
+        grids = len(plan.grids)
+        layout = f"{columns} x {rows}" + (f" in {grids} grids" if grids > 1 else "")
+        self._planned = {
+            "cells": len(plan.cells), "columns": columns, "rows": rows, "grids": grids,
+            "free_diffusions": len(plan.groups), "disk_bytes": _bytes(plan, size),
+            "evaluations": passes._asdict(), "separate_evaluations": alone._asdict(),
+        }  # fmt: skip
+        cost = f"{len(plan.groups)} free diffusions, {sum(passes)} network passes (one by one: {sum(alone)})"
+        disk = f"about {_mb(_bytes(plan, size))} in {folder}"
+        self.console.say(f"{len(plan.cells)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
+
+    # --- while -------------------------------------------------------------------------------------------------------
+    def _make_cells(self, request: SweepRequest, runner: Runner) -> Swept:
+        from ...sweep import report
+        from .live import display
+
+        plan, console = runner.plan, self.console
+
+        def command(cell: Cell) -> str:
+            return request.for_cell(cell.config, cell.prompts).command_line()
+
+        if runner.resumed:
+            console.say(f"{runner.resumed} of {len(plan.cells)} cells are there already.")
+        report.write_manifests(runner, report.rows(runner, command), grid=request.grid)
+        try:
+            with display(console, runner, preview=self._previews(request)) as show:
+                for progress in runner.run():
+                    for notice in (*runner.notices, *runner.stylizer.notices):
+                        self.notice(notice)
+                    LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
+                    show(progress)
+        finally:
+            rows = report.rows(runner, command)
+            written = report.write_manifests(runner, rows, grid=request.grid)
+        if not runner.made:
+            raise next(iter(runner.failed.values()))
+        with console.working("Drawing"):
+            pages = report.write_grids(runner) if request.grid else []
+            pages.append(report.write_page(runner, rows, grid=request.grid))
+        swept = Swept(request, runner, rows, [*pages, *written])
+        self.swept.append(swept)
+        for path in swept.written:
+            console.written(path)
+        console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        if runner.failed:
+            for index, error in runner.failed.items():
+                console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")
+            first = explain(next(iter(runner.failed.values())))
+            raise SomeFailed(f"{len(runner.failed)} of {len(plan.cells)} cells failed: {first.message}", first.advice)
+        return swept
+
+    def _previews(self, request: SweepRequest) -> bool:
+        from ..terminal.preview import why_not
+
+        if not request.base.preview:
+            return False
+        reason = why_not(self.console)
+        if reason:
+            self.notice(f"No preview: {reason}.")
+        return not reason
+
+
+def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequence[StyleImage]) -> dict[str, Any]:
+    """What must be the same for a sweep to go on in its folder."""
+    description = plan.description()
+    for name in ("models", "art_model", "device", "dtype"):  # what was asked for; what it came to is below
+        description["settings"].pop(name, None)
+    return {
+        "version": __version__,
+        "photo": {"name": image.name, "pixels_sha256": image.fingerprint},
+        **description,
+        "style_images": [
+            {"name": s.path.name, "weight": s.weight, "pixels_sha256": s.image.fingerprint if s.image else None}
+            for s in styles
+        ],
+        "models": {role: info.sha256 for role, info in stylizer.components.info.items()} | {"set": stylizer.name},
+        "device": stylizer.device.type,
+        "dtype": str(stylizer.dtype).removeprefix("torch."),
+    }
+
+
+def larger(request: SweepRequest, cell: Cell) -> Request:
+    """The request for a cell at twice its size."""
+    return request.for_cell(cell.config, cell.prompts, size=min(2 * cell.config.size, 4096))
+
+
+def _bytes(plan: Plan, size: tuple[int, int]) -> int:
+    return len(plan.cells) * size[0] * size[1] * BYTES_PER_PIXEL
+
+
+def _mb(count: int) -> str:
+    return f"{max(1, round(count / 1e6))} MB"
