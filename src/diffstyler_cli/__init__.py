@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from .config import StylizeConfig, WeightPaths
 from .errors import DiffStylerError
+from .version import __version__
 
 if TYPE_CHECKING:
     from .pipeline import Event, Stylizer, StylizeResult
 
-__version__ = "0.1.0"
 __all__ = ["DiffStylerError", "Event", "StylizeConfig", "StylizeResult", "Stylizer", "WeightPaths", "__version__"]
 
 

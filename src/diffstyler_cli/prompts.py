@@ -1,22 +1,14 @@
-"""Prompts and style images as typed on a command line: `text`, `text:2.5`, `path:2`; and their form in file names."""
+"""Prompts and style images as typed on a command line: `text`, `text:2.5`, `path:2`."""
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .config import options
 from .errors import UsageError
-
-if TYPE_CHECKING:
-    from .images.read import LoadedImage
-
-SLUG_BYTES = 80
-"""Longest slug in UTF-8 bytes: with a photo's name before it, a file name stays under the usual limit of 255."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
@@ -35,8 +27,6 @@ class StyleImage:
 
     path: Path
     weight: float | None = None
-    image: LoadedImage | None = None
-    """The picture itself, where it was read already."""
 
 
 def parse_prompt(argument: str) -> Prompt:
@@ -70,23 +60,6 @@ def render_prompt(prompt: Prompt) -> str:
     _, colon, tail = prompt.text.rpartition(":")
     ambiguous = colon and (not tail or _NUMBER.fullmatch(tail.strip()))
     return f"{prompt.text}:" if ambiguous else prompt.text
-
-
-def slug(text: str, longest: int = SLUG_BYTES) -> str:
-    """A part of a file name that shows `text`: letters, marks and digits of any script, everything else a single "-".
-
-    Never empty ("style" then), at most `longest` UTF-8 bytes, cut between words where possible. It holds no separator,
-    dot, control or invisible character, so a prompt cannot lead out of a folder.
-    """
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).lower())
-    visible = (c for c in folded if unicodedata.category(c) != "Cf")
-    words = "".join(c if unicodedata.category(c)[0] in "LMN" else "-" for c in visible)
-    name = re.sub(r"-+", "-", words).strip("-")
-    if len(name.encode()) > longest:
-        cut = name.encode()[: longest + 1].decode(errors="ignore")
-        head = cut.rpartition("-")[0]
-        name = head if head else cut.encode()[:longest].decode(errors="ignore")
-    return name or "style"
 
 
 def _split(argument: str) -> tuple[str, float | None]:

@@ -29,7 +29,6 @@ from diffstyler_cli.images import (
     write_image,
     write_numbered,
 )
-from diffstyler_cli.prompts import Prompt
 
 FORMATS = ["PNG", "JPEG", "WEBP"]
 
@@ -49,13 +48,11 @@ def test_the_suffix_names_the_format() -> None:
 
 
 def test_automatic_names_are_safe_and_free(tmp_path: Path) -> None:
-    def name(photo: str | None, *prompts: str | Prompt) -> str:
-        return automatic_name(None if photo is None else Path(photo), prompts, tmp_path).name
+    def name(photo: str | None, *words: str) -> str:
+        return automatic_name(None if photo is None else Path(photo), words, tmp_path).name
 
     assert name("in/photo.jpg", "oil painting") == "photo-oil-painting.png"
-    assert (
-        name(None, Prompt("Ukiyo-e print", 2.0), Prompt("misty morning")) == "picture-ukiyo-e-print-misty-morning.png"
-    )
+    assert name(None, "Ukiyo-e print", "misty morning") == "picture-ukiyo-e-print-misty-morning.png"
     assert name("photo.jpg", "../../etc/passwd\0; rm -rf ~") == "photo-etc-passwd-rm-rf.png"
     assert name("фото.jpg", "масляная живопись") == "фото-масляная-живопись.png"
     assert name("a\nb.jpg", "🎨") == "a-b-style.png"

@@ -15,8 +15,8 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
 from ..errors import UsageError
+from ..version import __version__
 from .options import markup
 from .terminal.console import LOG, Console, prepare_streams
 from .terminal.errors import EXIT_CODES, Failure, Terminated, explain

@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import OutputError, UsageError
-from ..prompts import Prompt, slug
+from ..naming import slug
 from .metadata import embed
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -73,7 +73,7 @@ def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False) -
         raise _failed(path, error) from error
 
 
-def automatic_name(input_path: Path | None, prompts: Sequence[Prompt | str], folder: Path) -> Path:
+def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) -> Path:
     """A free name such as photo-oil-painting.png in `folder`; photo-oil-painting-2.png and so on if taken.
 
     Without an input file the name begins with "picture". To write there against other processes, use `write_numbered`.
@@ -81,8 +81,7 @@ def automatic_name(input_path: Path | None, prompts: Sequence[Prompt | str], fol
     stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", input_path.stem)
     if len(os.fsencode(stem)) > _STEM_BYTES:
         stem = stem.encode(errors="ignore")[:_STEM_BYTES].decode(errors="ignore")
-    words = slug(" ".join(p if isinstance(p, str) else p.text for p in prompts))
-    return free_name(folder / f"{stem}-{words}.png")
+    return free_name(folder / f"{stem}-{slug(' '.join(words))}.png")
 
 
 def free_name(path: Path) -> Path:

@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import __version__
 from ..config import ART_MODELS, MODEL_SETS, StylizeConfig, WeightPaths
 from ..device import DTYPES, choose_device, choose_dtype
 from ..diffusion.dual import batched_cfg, checked, clamped, mix
@@ -39,7 +38,9 @@ from ..losses.tv import total_variation
 from ..models.base import Components, ContentFeatures, VelocityNetwork
 from ..models.lite.files import is_lite
 from ..models.lite.styles import FEATURED, STYLES
-from ..prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ..prompts import Prompt, StyleImage, parse_prompt
+from ..version import __version__
+from .style_images import StylePicture, read_style
 
 _LITE_ROLES = {"photo": "photo", "art": "art", "clip": "encoder", "vgg": "features", "aesthetic": "aesthetic"}
 """Role in the lite set of each field of `WeightPaths`."""
@@ -109,7 +110,7 @@ class Conditions:
     """What a picture should look like: prompts, then style images, as embeddings (K×D) with weights w_k."""
 
     prompts: list[Prompt]
-    styles: list[StyleImage]
+    styles: list[StylePicture]
     embeddings: Tensor
     weights: list[float]
 
@@ -206,7 +207,7 @@ class Stylizer:
         prompts: Sequence[str | Prompt] | str = (),
         config: StylizeConfig | None = None,
         *,
-        style_images: Sequence[str | Path | StyleImage] = (),
+        style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         **overrides: Any,
     ) -> StylizeResult:
         """`run` to its end."""
@@ -224,7 +225,7 @@ class Stylizer:
         prompts: Sequence[str | Prompt] | str = (),
         config: StylizeConfig | None = None,
         *,
-        style_images: Sequence[str | Path | StyleImage] = (),
+        style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         **overrides: Any,
     ) -> Generator[Event, None, StylizeResult]:
         """Stylises `image` step by step.
@@ -270,21 +271,20 @@ class Stylizer:
     def conditions(
         self,
         prompts: Sequence[str | Prompt] | str,
-        style_images: Sequence[str | Path | StyleImage] = (),
+        style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         prompt_weight: float = StylizeConfig.prompt_weight,
     ) -> Conditions:
         """Embeds prompts and style images, those without a weight at `prompt_weight`. Raises as `run`."""
         said = _prompts(prompts)
-        shown = [s if isinstance(s, StyleImage) else parse_style_image(str(s)) for s in style_images]
-        shown = [dataclasses.replace(s, image=s.image or read_image(s.path)) for s in shown]
+        shown = [s if isinstance(s, StylePicture) else read_style(s) for s in style_images]
         if not said and not shown:
             raise UsageError("There is no prompt.", 'Say what the picture should look like, as in "oil painting".')
         self.check_prompts(said)
         encoder = self.components.encoder
         rows = [encoder.encode_text([p.text for p in said])] if said else []
         for style in shown:
-            loaded = style.image or read_image(style.path)
-            picture, _ = to_tensor(loaded.rgb, working_size(loaded.rgb.size, 2 * encoder.image_size))
+            rgb = style.loaded.rgb
+            picture, _ = to_tensor(rgb, working_size(rgb.size, 2 * encoder.image_size))
             views = Cutouts(8, encoder.image_size, seed=0)(picture.to(self.device))
             mean = encoder.encode_image(views).mean(0, keepdim=True)
             rows.append(torch.nn.functional.normalize(mean, dim=-1))
@@ -441,7 +441,7 @@ class Stylizer:
             "size": list(picture.size),
             "prompts": [{"text": p.text, "weight": w} for p, w in zip(prompts, weights[:n], strict=True)],
             "style_images": [
-                {"name": s.path.name, "weight": w, "pixels_sha256": s.image.fingerprint if s.image else None}
+                {"name": s.path.name, "weight": w, "pixels_sha256": s.loaded.fingerprint}
                 for s, w in zip(styles, weights[n:], strict=True)
             ],
             "settings": dataclasses.asdict(config)

@@ -16,7 +16,8 @@ from ..config import StylizeConfig
 from ..diffusion.dual import NO_SHARE
 from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
-from ..prompts import parse_prompt, slug
+from ..naming import slug
+from ..prompts import parse_prompt
 from .axes import PROMPT, Axis, axes
 
 MOST_CELLS = 10_000

@@ -14,10 +14,10 @@ from typing import Any
 
 from PIL import Image
 
-from .. import __version__
 from ..errors import DiffStylerError
 from ..images import encode_image
 from ..images.grids import Labels, draw_grid
+from ..version import __version__
 from .axes import PROMPT, Axis
 from .folder import MANIFEST, PAGE, SCHEMA, TABLE
 from .plan import Cell, Plan

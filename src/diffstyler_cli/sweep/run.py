@@ -15,7 +15,7 @@ from ..device import free_memory
 from ..errors import OutputError, out_of_memory
 from ..images import LoadedImage
 from ..pipeline import Conditions, Stylizer, StylizeResult
-from ..prompts import StyleImage
+from ..pipeline.style_images import StylePicture
 from .folder import Folder, Made
 from .plan import Cell, Group, Plan
 from .scores import Scorer
@@ -53,7 +53,7 @@ class Runner:
         plan: Plan,
         stylizer: Stylizer,
         image: LoadedImage,
-        style_images: Sequence[StyleImage],
+        style_images: Sequence[StylePicture],
         folder: Folder,
         batch: int | None = None,
     ) -> None:

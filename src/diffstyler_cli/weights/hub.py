@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public by its docs
 
-from .. import __version__
+from ..version import __version__
 from .registry import ComponentSpec, Source
 from .transfer import PASSING, Passing, Remote, SourceFailed, reason
 

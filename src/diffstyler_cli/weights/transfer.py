@@ -20,8 +20,8 @@ from typing import TypeVar
 
 import httpx2
 
-from .. import __version__
 from ..errors import OutputError
+from ..version import __version__
 from .cache import Cache, write_json
 
 TRIES = 5

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ... import __version__
 from ...errors import DiffStylerError, OutputError, UsageError, WeightsError
+from ...version import __version__
 from ...weights.registry import KEYS, ComponentSpec, Source, spec
 from ..options import markup
 from ..terminal.console import Console

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ... import __version__
 from ...errors import DiffStylerError, InputImageError, UsageError
+from ...version import __version__
 from ..options import markup, whole
 from ..terminal.console import Console, shown
 from ..terminal.errors import Failure, Interrupted, SomeFailed, Terminated, explain

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...models.lite.architecture import WEIGHTS
+from ...version import __version__
 
 if TYPE_CHECKING:
     import torch

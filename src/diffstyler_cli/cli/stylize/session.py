@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...config import StylizeConfig
 from ...errors import NumericalError, OutputError, UsageError
+from ...version import __version__
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
 from .request import Request
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...losses.objective import TermReport
     from ...pipeline import Event, Stylizer, StylizeResult
-    from ...prompts import Prompt, StyleImage
+    from ...pipeline.style_images import StylePicture
+    from ...prompts import Prompt
 
 SCHEMA = "diffstyler.stylize/1"
 """Of the JSON document; the number grows when a field changes its meaning or goes."""
@@ -70,7 +71,7 @@ class _Job:
     request: Request
     source: LoadedImage
     prompts: list[Prompt]
-    style_images: list[StyleImage]
+    style_images: list[StylePicture]
     outputs: list[Path | None]
     automatic: bool
     """Whether the outputs' names were made here: then one that is taken meanwhile is numbered, not an error."""
@@ -154,14 +155,15 @@ class Session:
     def _prepare(self, request: Request) -> _Job:
         from ...images.read import MAX_PIXELS, read_image
         from ...images.write import check_output
+        from ...pipeline.style_images import read_style
 
-        prompts, style_images = request.parsed_prompts(), request.parsed_style_images()
+        prompts = request.parsed_prompts()
         limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
         loaded = read_image(_source(request.image), limit)
         for note in loaded.notes:
             self.notice(note)
-        style_images = [dataclasses.replace(style, image=read_image(style.path, limit)) for style in style_images]
-        for note in (note for style in style_images if style.image for note in style.image.notes):
+        style_images = [read_style(style, limit) for style in request.parsed_style_images()]
+        for note in (note for style in style_images for note in style.loaded.notes):
             self.notice(note)
         inputs = [] if request.image in (None, "-") else [Path(request.image)]
         inputs += [style.path for style in style_images]
@@ -312,7 +314,9 @@ def _source(image: str | None) -> Path | str:
     return "-" if image in (None, "-") else Path(str(image))
 
 
-def _outputs(request: Request, prompts: list[Prompt], style_images: list[StyleImage]) -> tuple[list[Path | None], bool]:
+def _outputs(
+    request: Request, prompts: list[Prompt], style_images: list[StylePicture]
+) -> tuple[list[Path | None], bool]:
     """Where each variation goes (None is stdout; several are numbered after the stem), and whether the name is ours."""
     from ...images.write import automatic_name
 

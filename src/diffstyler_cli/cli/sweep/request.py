@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...config import StylizeConfig, options
-from ...prompts import parse_prompt, parse_style_image, slug
+from ...naming import slug
+from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check
 

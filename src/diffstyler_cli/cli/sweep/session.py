@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...errors import OutputError
 from ...prompts import parse_prompt
+from ...version import __version__
 from ..stylize.request import Request
 from ..stylize.session import DRAWN_SEEDS, Session
 from ..terminal.console import LOG, Console
@@ -22,7 +22,7 @@ from .request import SweepRequest
 if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...pipeline import Stylizer
-    from ...prompts import StyleImage
+    from ...pipeline.style_images import StylePicture
     from ...sweep.plan import Cell, Plan
     from ...sweep.run import Runner
 
@@ -63,15 +63,13 @@ class SweepSession(Session):
         Raises the error of the first cell if none could be made, `SomeFailed` if some could not.
         """
         from ...images.read import MAX_PIXELS, read_image
+        from ...pipeline.style_images import read_style
         from ...sweep.folder import Folder
 
         limit = MAX_PIXELS if request.base.max_pixels is None else request.base.max_pixels
         image = read_image("-" if request.base.image == "-" else Path(str(request.base.image)), limit)
-        styles = [
-            dataclasses.replace(style, image=read_image(style.path, limit))
-            for style in request.base.parsed_style_images()
-        ]
-        for note in [*image.notes, *(note for style in styles if style.image for note in style.image.notes)]:
+        styles = [read_style(style, limit) for style in request.base.parsed_style_images()]
+        for note in [*image.notes, *(note for style in styles for note in style.loaded.notes)]:
             self.notice(note)
         stylizer = self.load(dataclasses.replace(request.base, settings=request.settings()))
         for notice in stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]):
@@ -117,7 +115,7 @@ class SweepSession(Session):
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
-        self, request: SweepRequest, stylizer: Stylizer, styles: Sequence[StyleImage], saved_seed: int | None
+        self, request: SweepRequest, stylizer: Stylizer, styles: Sequence[StylePicture], saved_seed: int | None
     ) -> Plan:
         from ...sweep.plan import Plan
 
@@ -213,7 +211,7 @@ class SweepSession(Session):
         return not reason
 
 
-def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequence[StyleImage]) -> dict[str, Any]:
+def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequence[StylePicture]) -> dict[str, Any]:
     """What must be the same for a sweep to go on in its folder."""
     description = plan.description()
     for name in ("models", "art_model", "device", "dtype"):  # what was asked for; what it came to is below
@@ -223,8 +221,7 @@ def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequenc
         "photo": {"name": image.name, "pixels_sha256": image.fingerprint},
         **description,
         "style_images": [
-            {"name": s.path.name, "weight": s.weight, "pixels_sha256": s.image.fingerprint if s.image else None}
-            for s in styles
+            {"name": s.path.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
         ],
         "models": {role: info.sha256 for role, info in stylizer.components.info.items()} | {"set": stylizer.name},
         "device": stylizer.device.type,

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ... import __version__
 from ...errors import OutputError
+from ...version import __version__
 from .shell import joined
 
 LOG_FILE = "Append a log to FILE: versions, machine, messages, every step, tracebacks; for a bug report."
