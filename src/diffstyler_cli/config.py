@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .t1 import T1
 
 SOLVERS = ("iplms", "plms", "plms2", "prk", "pie", "ddim", "dpmpp_2m")
 GUIDES = ("art", "both", "none")
@@ -50,7 +49,7 @@ def _option(default: Any, flag: str, panel: str, help: str, **kwargs: Any) -> An
 
 @dataclass(frozen=True)
 class StylizeConfig:
-    """The settings of one stylised picture. Defaults are the lite models'; `defaults("full")` gives the full set's.
+    """The settings of one stylised picture, whatever it is computed on. Defaults are the lite models'; `defaults("full")` gives the full set's.
 
     `validate()` raises `UsageError` on the first value out of range. Equations: Huang et al. 2022 (arXiv 2211.10682).
     """
@@ -154,7 +153,44 @@ class StylizeConfig:
     cutouts: int = _option(
         8, "--cutouts", PANEL_LOSSES, "Random cutouts that the instruction loss looks at.", low=1, high=256
     )
-    # --- machine and models ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def defaults(cls, model_set: str = "lite") -> StylizeConfig:
+        """The defaults of a model set, "lite" or "full"."""
+        config = cls()
+        if model_set == "full":
+            config = dataclasses.replace(
+                config, **{name: o.full for name, o in options(StylizeConfig).items() if o.full is not None}
+            )
+        return config
+
+    def with_overrides(self, settings: Mapping[str, Any]) -> StylizeConfig:
+        """A copy with some fields replaced. Raises `UsageError` for a name that is no setting."""
+        for name in settings:
+            if name in options(MachineConfig):
+                raise UsageError(
+                    f"{name} is a setting of the loaded models, not of a picture.",
+                    f"Give it to Stylizer.load: Stylizer.load({name}=...).",
+                )
+            if name not in options(StylizeConfig):
+                raise UsageError(f"There is no setting {name!r}.", f"Settings: {', '.join(options(StylizeConfig))}.")
+        return dataclasses.replace(self, **settings)
+
+    def t1_steps(self) -> int:
+        """T1 in steps, never below T. Raises `UsageError` for text that is no length or for T1 < T."""
+        return T1.parse(self.t1).steps(self.steps)
+
+    def validate(self) -> StylizeConfig:
+        """Returns self; raises `UsageError` naming the flag, the value and the range."""
+        _check(self)
+        self.t1_steps()
+        return self
+
+
+@dataclass(frozen=True)
+class MachineConfig:
+    """Which models, where and how precisely: what `Stylizer.load` is told, and what no run can change afterwards."""
+
     models: str = _option(
         "auto", "--models", PANEL_RUN, "Model set; auto takes full when all its files are there.", choices=MODEL_SETS
     )
@@ -170,78 +206,55 @@ class StylizeConfig:
         choices=DTYPES,
     )  # fmt: skip
 
-    @classmethod
-    def defaults(cls, model_set: str = "lite") -> StylizeConfig:
-        """The defaults of a model set, "lite" or "full"."""
-        config = cls()
-        if model_set == "full":
-            config = dataclasses.replace(
-                config, **{name: o.full for name, o in options().items() if o.full is not None}
-            )
-        return config
-
-    def with_overrides(self, settings: Mapping[str, Any]) -> StylizeConfig:
-        """A copy with some fields replaced. Raises `UsageError` for a name that is no setting."""
-        for name in settings:
-            if name not in options():
-                raise UsageError(f"There is no setting {name!r}.", f"Settings: {', '.join(options())}.")
-        return dataclasses.replace(self, **settings)
-
-    def t1_steps(self) -> int:
-        """T1 in steps, never below T. Raises `UsageError` for text that is no length or for T1 < T."""
-        return resolve_t1(self.t1, self.steps)
-
-    def validate(self) -> StylizeConfig:
-        """Returns self; raises `UsageError` naming the flag, the value and the range."""
-        for name, o in options().items():
-            value = getattr(self, name)
-            if o.choices and value is not None and value not in o.choices:
-                raise UsageError(
-                    f"{o.flag} {value!r} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
-                )
-            if value is None or isinstance(value, (str, bool)):
-                continue
-            low = -math.inf if o.low is None else o.low
-            high = math.inf if o.high is None else o.high
-            if not (math.isfinite(value) and low <= value <= high):
-                raise UsageError(
-                    f"{o.flag} {value:g} is outside [{o.low:g}, {o.high:g}].",
-                    f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
-                )
-        self.t1_steps()
+    def validate(self) -> MachineConfig:
+        """Returns self; raises `UsageError` naming the flag, the value and the choices."""
+        _check(self)
         return self
 
 
-def options() -> dict[str, Option]:
-    """Every setting's `Option`, by field name, in the order in which help and recipes show them."""
-    return {f.name: f.metadata["option"] for f in dataclasses.fields(StylizeConfig)}
+def options(*configs: type[StylizeConfig] | type[MachineConfig]) -> dict[str, Option]:
+    """Every setting's `Option`, by field name, in the order in which help and recipes show them.
+
+    Of all settings, those of the picture first, or of the given class alone.
+    """
+    classes = configs or (StylizeConfig, MachineConfig)
+    return {f.name: f.metadata["option"] for config in classes for f in dataclasses.fields(config)}
 
 
-def resolve_t1(t1: str, steps: int) -> int:
-    """T1 in steps: "60" is 60, "1.2x" is 1.2 times `steps`. Raises `UsageError` if it is neither or below `steps`."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([xX]?)\s*", str(t1))
-    if not match or (not match[2] and not float(match[1]).is_integer()):
-        raise UsageError(
-            f"--t1 {t1!r} is neither a number of steps nor a multiple of --steps.", "Try --t1 1.2x or --t1 60."
-        )
-    value = float(match[1])
-    if match[2] and value > 100:
-        raise UsageError(f"--t1 {t1} is outside [1x, 100x].", "Try --t1 1.2x.")
-    resolved = round(value * steps) if match[2] else int(value)
-    if resolved < steps:
-        raise UsageError(
-            f"--t1 {t1} is {resolved} steps, fewer than --steps {steps}: T must not exceed T1.",
-            f"Raise --t1 to at least 1.0x ({steps}) or lower --steps.",
-        )
-    return resolved
+def kind_of(name: str) -> str:
+    """A setting's kind: "float", "int", "bool" or "str". Raises `KeyError` for a name that is no setting."""
+    kinds = {f.name: str(f.type) for config in (StylizeConfig, MachineConfig) for f in dataclasses.fields(config)}
+    return kinds[name].removesuffix(" | None")
 
 
-@dataclass(frozen=True)
-class WeightPaths:
-    """Local files of the full-size components; None where the user gave none."""
+def default_of(name: str, model_set: str = "lite") -> Any:
+    """A setting's default with a model set, "lite" or "full"."""
+    option = options()[name]
+    if model_set == "full" and option.full is not None:
+        return option.full
+    return getattr(StylizeConfig if name in options(StylizeConfig) else MachineConfig, name)
 
-    photo: Path | None = None
-    art: Path | None = None
-    clip: Path | None = None
-    vgg: Path | None = None
-    aesthetic: Path | None = None
+
+def _check(config: StylizeConfig | MachineConfig) -> None:
+    for name, o in options(type(config)).items():
+        value = getattr(config, name)
+        if o.choices and value is not None and value not in o.choices:
+            raise UsageError(
+                f"{o.flag} {value!r} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
+            )
+        if value is None or isinstance(value, (str, bool)):
+            continue
+        low = -math.inf if o.low is None else o.low
+        high = math.inf if o.high is None else o.high
+        if not (low <= value <= high):  # NaN is in no range
+            raise UsageError(
+                f"{o.flag} {_number(value)} is outside [{_number(low)}, {_number(high)}].",
+                f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
+            )
+
+
+def _number(value: float) -> str:
+    """A number in a message: whole ones up to 20 digits as they are, others short."""
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"
+    return f"{value:g}"

@@ -53,12 +53,12 @@ def test_interrupted_before_anything_is_finished(photo: Path) -> None:
 
 
 def test_a_signal_while_a_file_is_put_in_place_waits_until_it_is_noted(photo: Path) -> None:
-    from diffstyler_cli.cli.stylize.session import _uninterrupted
+    from diffstyler_cli.cli.terminal.interrupts import uninterrupted
 
     noted = []
 
     def put_in_place() -> None:
-        with _uninterrupted():
+        with uninterrupted():
             os.kill(os.getpid(), signal.SIGINT)
             noted.append("whole")
 

@@ -43,3 +43,13 @@ def test_the_built_in_networks_leave_little_grain_on_a_flat_picture(lite: Compon
     pred = denoised(getattr(lite, role), flat, t)
     grain = (pred - F.avg_pool2d(pred, 3, 1, 1))[..., 1:-1, 1:-1].std().item()
     assert grain < 0.06 * sigma / alpha
+
+
+def test_the_cards_say_what_the_networks_are_and_the_schedule_says_the_times() -> None:
+    from diffstyler_cli.diffusion.schedule import T_MAX, T_MIN
+    from diffstyler_cli.models.cards import CARDS, DDPM_T_MAX, DDPM_T_MIN
+    from diffstyler_cli.models.full.load import build
+
+    assert (DDPM_T_MIN, DDPM_T_MAX) == (T_MIN, T_MAX)
+    made = [LiteUNet("photo"), LiteUNet("art"), build("photo"), build("art")]
+    assert [network.card for network in made] == list(CARDS)

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from diffstyler_cli.cli.stylize.menu import sweep_words
 from diffstyler_cli.cli.stylize.request import Request
-from diffstyler_cli.cli.sweep.menu import around_picture, closer
-from diffstyler_cli.cli.sweep.request import SweepRequest, around
+from diffstyler_cli.cli.sweep.menu import closer
+from diffstyler_cli.cli.sweep.request import SweepRequest
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.sample import SAMPLE
+from diffstyler_cli.sweep.around import around
 from diffstyler_cli.sweep.axes import parse_values
 
 QUICK = ("--size", "64", "--steps", "2", "--cutouts", "2", "--device", "cpu", "--dtype", "fp32", "--models", "lite")
@@ -222,8 +224,9 @@ def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
 
 def test_around_a_stylised_picture() -> None:
     request = Request("photo.jpg", ("mosaic",), settings={"lam": 0.4, "seed": 9, "steps": 20}, output="out.png")
-    found = around_picture(request, StylizeConfig(lam=0.4, seed=9, steps=20), Path("photo-sweep"))
-    assert found.ranges["lam"] == (0.2, 0.3, 0.4, 0.5, 0.6)
-    assert len(found.ranges["t1"]) == 5
-    assert found.settings() == {"seed": 9, "steps": 20}
-    assert found.base.output == "photo-sweep"
+    words = sweep_words(request, StylizeConfig(lam=0.4, seed=9, steps=20))
+    assert words[:3] == ["sweep", "photo.jpg", "mosaic"]
+    assert parse_values("lam", words[words.index("--lambda") + 1]) == (0.2, 0.3, 0.4, 0.5, 0.6)
+    assert len(parse_values("t1", words[words.index("--t1") + 1])) == 5
+    given = {flag: words[words.index(flag) + 1] for flag in ("--seed", "--steps", "-o")}
+    assert given == {"--seed": "9", "--steps": "20", "-o": "photo-sweep"}

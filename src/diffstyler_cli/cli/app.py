@@ -10,20 +10,22 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
 from ..version import __version__
+from .models import LoadedModels
 from .options import markup
+from .scaffold import State
 from .terminal.console import LOG, Console, prepare_streams
 from .terminal.errors import EXIT_CODES, Failure, Terminated, explain
 from .terminal.log import close_log
 
 COMMANDS = ("stylize", "sweep", "inspect", "download")
-"""Modules of this package with a function `command` and a line `SUMMARY`: a new command is a file and its name here."""
+"""Folders here whose `command.py` has a function `command` and a line `SUMMARY`: a new command is one more of them."""
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
 
@@ -37,7 +39,16 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; no exception gets out."""
     prepare_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    state = SimpleNamespace(console=Console(), arguments=list(arguments))
+    try:
+        return _run(list(arguments), LoadedModels())
+    finally:
+        _drop_dead_streams()
+        close_log()
+
+
+def _run(arguments: list[str], models: LoadedModels) -> int:
+    """Runs a command line with models that may be loaded already; menus run theirs by this, too."""
+    state = State(arguments, lambda others: _run(others, models), Console(), models)
     try:
         return int(build()(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
     except KeyboardInterrupt:
@@ -50,9 +61,6 @@ def run(arguments: Sequence[str]) -> int:
         return 141
     except Exception as error:
         return _report(error, state.console, arguments)
-    finally:
-        _drop_dead_streams()
-        close_log()
 
 
 def build() -> typer.Typer:
@@ -79,7 +87,8 @@ def _alone(
 
     Alone, at a terminal, it offers what can be done. Try: diffstyler stylize photo.png "oil painting"
     """
-    console: Console = context.obj.console
+    state: State = context.obj
+    console = state.console
     if version:
         console.text(f"diffstyler {__version__}")
         raise typer.Exit()
@@ -93,7 +102,7 @@ def _alone(
 
     summaries = [(name, importlib.import_module(f".{name}.command", __package__).SUMMARY) for name in COMMANDS]
     arguments = pick_command(console, summaries)
-    raise typer.Exit(run(arguments) if arguments else 0)
+    raise typer.Exit(state.dispatch(arguments) if arguments else 0)
 
 
 def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int:

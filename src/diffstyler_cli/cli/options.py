@@ -5,49 +5,68 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..config import Option, StylizeConfig, options
+from ..config import Option, default_of, kind_of, options
 from ..errors import UsageError
+from ..roles import ROLES
 
 LONGEST_CHOICES = 24
 """Choices longer than this stand in an option's sentence: in their own column they would leave it no room."""
 
+FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
+"""Panels of help beside those of the settings."""
 
-def takes_settings(
-    command: Callable[..., int], read: Callable[[str, str | bool], Any] | None = None
-) -> Callable[..., int]:
-    """Gives a command one option a setting, where its parameter `settings` stands in its signature.
+PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
+STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
-    The command receives as `settings` those that were given, as name -> value, read from their text by `read`
-    (`parse` if not given). It must be callable by keywords alone.
-    """
-    convert = read or parse
-    signature = inspect.signature(command, eval_str=True)
-    generated = [_parameter(name, option) for name, option in options().items()]
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += generated if parameter.name == "settings" else [parameter]
 
-    @functools.wraps(command)
-    def with_settings(**arguments: Any) -> int:
-        given = {p.name: arguments.pop(p.name) for p in generated}
-        settings = {name: convert(name, value) for name, value in given.items() if value is not None}
-        return command(**arguments, settings=settings)
+def option(panel: str, help: str, *names: str, takes: str = "") -> Any:
+    """A Typer option; `takes` names its value, "" for a flag."""
+    return typer.Option(*names, metavar=takes, help=markup(help), show_default=False, rich_help_panel=panel)
 
-    with_settings.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect
-    with_settings.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": int}
-    return with_settings
+
+def settings_parameters() -> list[inspect.Parameter]:
+    """One parameter a setting, in the table's order."""
+    return [_parameter(name, option) for name, option in options().items()]
+
+
+def weights_parameters() -> list[inspect.Parameter]:
+    """One parameter a role, `KEY_weights`: a local file with that component of the model set."""
+    return [
+        inspect.Parameter(
+            f"{role.key}_weights",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[Path | None, option(WEIGHTS, _weights_help(role.key), role.option, takes="PATH")],
+        )
+        for role in ROLES
+    ]
+
+
+def _weights_help(key: str) -> str:
+    return f"Local file with the {key} weights: full-size ones, or what the lite training wrote."
+
+
+def max_pixels(text: str | None) -> int | None:
+    """The value of --max-pixels. Raises `UsageError`."""
+    return None if text is None else whole("--max-pixels", text, low=1, example=200_000_000)
+
+
+def readable(text: str) -> str:
+    """An argument as text that can be shown and stored: bytes that are no UTF-8 become the replacement character."""
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def parse(name: str, value: str | bool) -> Any:
     """A setting's value from its text. Raises `UsageError` if it is no number; ranges are checked by the settings."""
-    kind, flag, default = _kind(name), options()[name].flag, default_of(name)
+    kind, flag, default = kind_of(name), options()[name].flag, default_of(name)
     if kind == "int":
         return whole(flag, str(value), example=42 if default is None else default)
     if kind != "float":
@@ -88,14 +107,9 @@ def exact(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-def default_of(name: str) -> Any:
-    """A setting's default with the lite models."""
-    return getattr(StylizeConfig(), name)
-
-
 def values(name: str) -> str:
     """The values that an option takes, as help shows them: "0..1", "art|both|none"; "" for a flag."""
-    option, kind = options()[name], _kind(name)
+    option, kind = options()[name], kind_of(name)
     if option.choices:
         choices = "|".join(option.choices)
         return choices if len(choices) <= LONGEST_CHOICES else "NAME"
@@ -118,7 +132,7 @@ def sentence(name: str) -> str:
 
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
-    flag = _kind(name) == "bool"
+    flag = kind_of(name) == "bool"
     choices = option.choices
 
     def complete(incomplete: str) -> list[str]:
@@ -134,21 +148,13 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     )
     annotation = bool | None if flag else str | None
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotated(annotation, default)
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, default]
     )
-
-
-def _annotated(annotation: Any, option: Any) -> Any:
-    return Annotated[annotation, option]
 
 
 def markup(text: str) -> str:
     """Help text with its brackets kept from being read as rich markup."""
     return text.replace("[", r"\[")
-
-
-def _kind(name: str) -> str:
-    return str(StylizeConfig.__dataclass_fields__[name].type).removesuffix(" | None")
 
 
 def _short(value: Any) -> str:

@@ -15,7 +15,7 @@ from .schedule import alpha_sigma
 from .solvers import ModelFn, Step, integrate
 
 if TYPE_CHECKING:
-    from ..losses.objective import ObjectiveReport
+    from ..losses.report import ObjectiveReport
 
 
 def free_diffusion(

@@ -15,7 +15,7 @@ from .schedule import alpha_sigma, per_sample
 from .solvers import ModelFn
 
 if TYPE_CHECKING:
-    from ..losses.objective import ObjectiveReport
+    from ..losses.report import ObjectiveReport
 
 BOUND = 0.5
 """Default bound of the correction, as a share of the velocity's norm."""

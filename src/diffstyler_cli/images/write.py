@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -84,9 +85,21 @@ def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) 
     return free_name(folder / f"{stem}-{slug(' '.join(words))}.png")
 
 
+def numbered(path: Path, number: int) -> Path:
+    """out.png, 2 -> out-2.png"""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 def free_name(path: Path) -> Path:
     """`path`, or where that is taken the next free number: out.png, out-2.png, out-3.png."""
-    return next(free for free in _numbered(path) if not os.path.lexists(free))
+    return next(free for free in _candidates(path) if not os.path.lexists(free))
+
+
+def next_name(path: Path) -> Path:
+    """As `free_name`, but a number that `path` has already is counted on: out-2.png, out-3.png."""
+    if not os.path.lexists(path):
+        return path
+    return free_name(path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix))
 
 
 def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False) -> list[str]:
@@ -111,7 +124,7 @@ def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, fo
 def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None) -> tuple[Path, list[str]]:
     """As `write_image`, at `path` or, where that is taken, the next free number; returns where, and the notes."""
     data, notes = _encode(image, output_format(path), recipe)
-    candidates = _numbered(path)
+    candidates = _candidates(path)
     while True:
         candidate = next(candidates)
         if os.path.lexists(candidate):
@@ -204,12 +217,9 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _numbered(path: Path) -> Iterator[Path]:
+def _candidates(path: Path) -> Iterator[Path]:
     yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
+    yield from (numbered(path, number) for number in itertools.count(2))
 
 
 def _stat(path: Path) -> os.stat_result | None:

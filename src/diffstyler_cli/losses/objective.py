@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..errors import NumericalError
+from .report import ObjectiveReport, TermReport
 
 T = TypeVar("T")
 LossFn = Callable[[Tensor], Tensor]
@@ -35,29 +35,6 @@ class Shared(Generic[T]):
     def clear(self) -> None:
         """Forgets the kept value."""
         self._latest = None
-
-
-@dataclass(frozen=True)
-class TermReport:
-    """One term of L_total at one x̂0."""
-
-    value: float
-    """Unweighted, summed over the batch."""
-    weight: float
-    grad_norm: float
-    """Of weight times the gradient by x̂0, over the whole batch: how hard the term pulls."""
-
-
-@dataclass(frozen=True)
-class ObjectiveReport:
-    """L_total at one x̂0."""
-
-    total: float
-    terms: dict[str, TermReport]
-    grad: Tensor
-    """dL_total/dx̂0, of the shape of x̂0."""
-    samples: tuple[dict[str, TermReport], ...] = ()
-    """The terms of each sample of the batch by itself."""
 
 
 class Objective:

@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
+from .cards import NetworkCard
+
 Role = Literal["photo", "art"]
 
 
@@ -17,33 +19,19 @@ class VelocityNetwork(nn.Module):
     """A diffusion network that predicts the velocity v of v = αε − σx₀ (pred = αx − σv, eps = σx + αv).
 
     Args:
-        name: what recipes and messages call it.
-        role: the part it plays in the dual diffusion, "photo" or "art".
-        native_size: side of the square pictures that it was trained on, in pixels.
-        multiple: the height and width of x must be divisible by this.
-        t_min, t_max: the times that it was trained on; the caller keeps t inside.
-        cond_dim: length of the condition embedding; None for an unconditional network.
+        card: its facts. Reduced versions of a network change what is theirs by `dataclasses.replace`.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        role: Role,
-        native_size: int,
-        multiple: int,
-        t_min: float = 0.0,
-        t_max: float = 1.0,
-        cond_dim: int | None = None,
-    ) -> None:
+    def __init__(self, card: NetworkCard) -> None:
         super().__init__()
-        self.name = name
-        self.role: Role = role
-        self.native_size = native_size
-        self.multiple = multiple
-        self.t_min = t_min
-        self.t_max = t_max
-        self.cond_dim = cond_dim
+        self.card = card
+        self.name = card.name
+        self.role: Role = card.role
+        self.native_size = card.native_size
+        self.multiple = card.multiple
+        self.t_min = card.t_min
+        self.t_max = card.t_max
+        self.cond_dim = card.cond_dim
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """The velocity at x and t, in float32 whatever the dtype of the weights.

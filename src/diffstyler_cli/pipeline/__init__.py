@@ -1,18 +1,25 @@
-"""The whole method on one picture. Importing the package is cheap; torch is imported when a name is first used."""
+"""The whole method on one picture. Importing the package is cheap; torch is imported when `Stylizer` is first used."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stylizer import Conditions, Event, Stylizer, StylizeResult, Subject
+    from .result import Event, Finished, Progress, StylizeResult
+    from .stylizer import Stylizer
 
-__all__ = ["Conditions", "Event", "StylizeResult", "Stylizer", "Subject"]
+_HOMES = {
+    "Event": "result",
+    "Finished": "result",
+    "Progress": "result",
+    "StylizeResult": "result",
+    "Stylizer": "stylizer",
+}
+__all__ = ["Event", "Finished", "Progress", "StylizeResult", "Stylizer"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from . import stylizer
-
-        return getattr(stylizer, name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

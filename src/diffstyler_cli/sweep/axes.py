@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..config import PANEL_RUN, StylizeConfig, options
+from ..config import PANEL_RUN, StylizeConfig, default_of, kind_of, options
 from ..errors import UsageError
 from ..prompts import parse_prompt
+from ..t1 import T1
 
 PROMPT = "prompt"
 """Name of the axis whose values are prompts."""
@@ -60,14 +61,14 @@ def parse_values(name: str, text: str) -> tuple[Any, ...]:
 
     Raises `UsageError` with an example for text that is none, a value out of the setting's range, one given twice.
     """
-    kind = _kind(name)
+    kind = kind_of(name)
     parts = [part.strip() for part in text.split(",")]
     values: list[Any] = []
     for part in parts:
         if kind == "str" and name != "t1":
             values.append(part)
         elif name == "t1" and "x" in part.lower():
-            values += [_multiple(value) for value in _span(name, part, "x")]
+            values += [str(T1(float(value), multiple=True)) for value in _span(name, part, "x")]
         elif name == "t1":
             values += [str(_whole(name, part, value)) for value in _span(name, part)]
         elif kind == "int":
@@ -102,10 +103,6 @@ def render_values(values: Iterable[Any]) -> str:
     return ",".join(f"{v:.10g}" if isinstance(v, float) else str(v) for v in values)
 
 
-def _kind(name: str) -> str:
-    return str(StylizeConfig.__dataclass_fields__[name].type).removesuffix(" | None")
-
-
 def _span(name: str, part: str, unit: str = "") -> list[Decimal]:
     """One part between commas: a number, or start:stop[:step]; each may carry the unit."""
     numbers = [_number(name, part, piece.strip(), unit) for piece in part.split(":")]
@@ -113,7 +110,7 @@ def _span(name: str, part: str, unit: str = "") -> list[Decimal]:
         return numbers
     if len(numbers) > 3:
         raise _bad(name, part, "is no range")
-    whole = _kind(name) == "int" or (name == "t1" and not unit)
+    whole = kind_of(name) == "int" or (name == "t1" and not unit)
     if len(numbers) == 2 and not whole:
         raise _bad(name, part, "is a range without a step")
     start, stop, step = (*numbers, Decimal(1))[:3]
@@ -138,16 +135,11 @@ def _whole(name: str, part: str, value: Decimal) -> int:
     return int(value)
 
 
-def _multiple(value: Decimal) -> str:
-    text = f"{value.normalize():f}"
-    return f"{text if '.' in text else text + '.0'}x"
-
-
 def _bad(name: str, text: str, what: str) -> UsageError:
     flag = options()[name].flag
-    default = getattr(StylizeConfig(), name)
+    default = default_of(name)
     top = default or 1
     example = _EXAMPLES.get(name) or (
-        f"{default},{2 * default or 8}" if _kind(name) == "int" else f"0:{top:g}:{top / 4:g}"
+        f"{default},{2 * default or 8}" if kind_of(name) == "int" else f"0:{top:g}:{top / 4:g}"
     )
     return UsageError(f"{flag} {text!r} {what}.", f"Try {flag} {example}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..config import WeightPaths
+from ..roles import BY_KEY
 
 EYE = "https://the-eye.eu/public/AI/models/v-diffusion"
 SAC = "https://raw.githubusercontent.com/crowsonkb/simulacra-aesthetic-models/master/models"
@@ -44,9 +44,8 @@ class ComponentSpec:
     """A full-size component.
 
     Args:
-        key: its field in `WeightPaths`.
+        key: of the role that it plays, `roles.Role.key`.
         name: its proper name, as in messages and recipes.
-        role: the part that it plays, in plain words.
         sources: in order of trying.
         sha256: of every file that is right, in hexadecimal, or its beginning; empty where only the source knows it.
         size: bytes of the file at the first source, rounded where only that is known.
@@ -58,7 +57,6 @@ class ComponentSpec:
 
     key: str
     name: str
-    role: str
     sources: tuple[Source, ...]
     sha256: tuple[str, ...]
     size: int
@@ -68,9 +66,14 @@ class ComponentSpec:
     halved: bool = False
 
     @property
+    def role(self) -> str:
+        """The part that it plays, in plain words."""
+        return BY_KEY[self.key].title
+
+    @property
     def option(self) -> str:
         """The option that supplies a local file."""
-        return f"--{self.key}-weights"
+        return BY_KEY[self.key].option
 
     @property
     def file(self) -> str:
@@ -86,7 +89,6 @@ FULL = (
     ComponentSpec(
         key="photo",
         name="cc12m_1_cfg",
-        role="photo network",
         sources=(
             Source("hub", "multimodalart/crowsonkb-v-diffusion-cc12m-1-cfg", "cc12m_1_cfg.pth"),
             Source("url", EYE, "cc12m_1_cfg.pth"),
@@ -101,7 +103,6 @@ FULL = (
     ComponentSpec(
         key="art",
         name="wikiart_256",
-        role="art network",
         sources=(Source("url", EYE, "wikiart_256.pth"),),
         sha256=("da45c38aa31cd0d2680d29a3aaf2f50537a4146d80bba2ca3e7a18d227d9b627",),
         size=1_160_000_000,
@@ -113,7 +114,6 @@ FULL = (
     ComponentSpec(
         key="clip",
         name="CLIP ViT-B/16",
-        role="text-image encoder",
         sources=(Source("hub", "timm/vit_base_patch16_clip_224.openai", "open_clip_model.safetensors"),),
         sha256=(),  # the Hub itself states it
         size=600_000_000,
@@ -124,7 +124,6 @@ FULL = (
     ComponentSpec(
         key="vgg",
         name="VGG19",
-        role="content features",
         sources=(
             Source("hub", "timm/vgg19.tv_in1k", "model.safetensors"),
             Source("url", "https://download.pytorch.org/models", "vgg19-dcbb9e9d.pth"),
@@ -138,7 +137,6 @@ FULL = (
     ComponentSpec(
         key="aesthetic",
         name="SAC ViT-B/16 linear",
-        role="aesthetic regressor",
         sources=(Source("url", SAC, "sac_public_2022_06_29_vit_b_16_linear.pth"),),
         sha256=("cdc27b2196565bcb69f2692731084b0189612b98aae74adec033782469ab583c",),
         size=3_111,
@@ -147,17 +145,9 @@ FULL = (
         parameters=513,
     ),
 )
-"""Every component of the full set, in the order in which messages name them."""
-
-KEYS = tuple(component.key for component in FULL)
+"""Every component of the full set, one a role."""
 
 
 def spec(key: str) -> ComponentSpec:
     """The component of that key. Raises `KeyError` for any other."""
     return {component.key: component for component in FULL}[key]
-
-
-def find_local(component: ComponentSpec, paths: WeightPaths) -> Path | None:
-    """The component's local file, or None where no path was given or no file is there."""
-    path: Path | None = getattr(paths, component.key)
-    return path if path is not None and path.is_file() else None

@@ -16,9 +16,9 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-from ..config import WeightPaths
 from ..errors import UsageError
-from .registry import FULL, KEYS, ComponentSpec, Source
+from ..roles import KEYS, ROLES
+from .registry import FULL, ComponentSpec, Source
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,13 +36,13 @@ class Settings:
 
     Args:
         cache: folder of the cache.
-        paths: files that are loaded in the place of the cached ones.
-        sources: by component, tried before the built-in ones.
+        paths: by key of the role, files that are loaded in the place of the cached ones.
+        sources: by key, tried before the built-in ones.
         sha256: by component, what its file must have in the place of the built-in hashes.
     """
 
     cache: Path
-    paths: WeightPaths = field(default_factory=WeightPaths)
+    paths: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class Settings:
 def read_settings(
     *,
     cache: Path | None = None,
-    paths: WeightPaths | None = None,
+    paths: Mapping[str, Path] | None = None,
     sources: Mapping[str, tuple[Source, ...]] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
@@ -78,22 +78,23 @@ def read_settings(
     folder = cache or environment.get("DIFFSTYLER_CACHE_DIR") or table.section("cache", ("dir",)).text("dir")
     table.only("weights", "cache")
 
-    given = paths or WeightPaths()
-    found: dict[str, Path | None] = {}
+    found = dict(paths or {})
     offered: dict[str, tuple[Source, ...]] = {}
     hashes: dict[str, str] = {}
-    for key in KEYS:
+    for role in ROLES:
+        key = role.key
         section = sections.get(key, _Table({}, str(file)))
-        text = environment.get(f"DIFFSTYLER_{key.upper()}_WEIGHTS") or section.text("path")
-        found[key] = getattr(given, key) or (Path(text).expanduser() if text else None)
-        places = [section.texts("source"), [environment.get(f"DIFFSTYLER_{key.upper()}_SOURCE", "")]]
+        text = environment.get(role.weights_variable) or section.text("path")
+        if text and key not in found:
+            found[key] = Path(text).expanduser()
+        places = [section.texts("source"), [environment.get(role.source_variable, "")]]
         offered[key] = (*(sources or {}).get(key, ()), *(parse_source(p) for row in reversed(places) for p in row if p))
         if digest := section.text("sha256"):
             if not re.fullmatch("[0-9a-fA-F]{64}", digest):
                 raise UsageError(f"{section.where}: sha256 {digest!r} is not 64 hexadecimal digits.", EXAMPLE)
             hashes[key] = digest.lower()
     where = Path(folder).expanduser() if folder else user_cache_path(APP, appauthor=False)
-    return Settings(where, WeightPaths(**found), {k: s for k, s in offered.items() if s}, hashes)
+    return Settings(where, found, {k: s for k, s in offered.items() if s}, hashes)
 
 
 def parse_source(text: str) -> Source:

@@ -8,10 +8,12 @@ from pathlib import Path
 from ...errors import DiffStylerError
 from ...images.describe import Description
 from ...images.read import read_image
-from ...recipe import TOTAL, Recipe
+from ...recipe import TOTAL, Recipe, differences
 from ..terminal.console import Console
 from ..terminal.errors import explain
-from .replay import find_photo
+from .job import Job
+from .request import find_photo
+from .tables import comparison
 
 Pair = tuple[float | None, float | None]
 NAMES = {
@@ -21,6 +23,18 @@ NAMES = {
     "aesthetic": "aesthetic rating",
 }
 """Of the scores, by their names in `sweep.scores`."""
+
+
+def compare(job: Job) -> None:
+    """What tells two pictures apart."""
+
+    descriptions = [job.describe(file) for file in job.files]
+    recipes = [job.recipe(description) for description in descriptions]
+    changed = differences(recipes[0].data, recipes[1].data)
+    numbers, notes = scores(job.console, descriptions, recipes, job.photo)
+    job.say(notes)
+    job.account.fields = {"files": [str(file) for file in job.files], "differences": changed, "scores": numbers}
+    job.console.report(comparison([file.name for file in job.files], changed, numbers))
 
 
 def scores(

@@ -1,30 +1,26 @@
-"""From a recipe back to the request that makes the same picture, and making it."""
+"""`inspect --replay`: makes a picture again by its recipe, and says how alike the two are."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DiffStylerError, InputImageError, UsageError
 from ...images.describe import Description
 from ...images.metadata import stored
-from ...images.read import MAX_PIXELS, read_image
 from ...images.write import SUFFIXES, encode_image, free_name
-from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
-from ...recipe import Recipe, Source, same_but_for_time
-from ..stylize.request import Request, check, without_idle
+from ...recipe import same_but_for_time
 from ..stylize.session import Session
-from ..terminal.console import Console, shown
+from .facts import local_hashes
+from .job import Job
+from .request import request_of
+from .tables import warnings as doubts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ...pipeline import StylizeResult
-
-STREAM = "stdin"
-"""The name that a photo from standard input has in a recipe."""
 
 
 @dataclass(frozen=True)
@@ -41,79 +37,32 @@ class Likeness:
         return f"Not identical: values differ by {self.mean:.2f} of 255 on average, by {self.largest} at most."
 
 
-class Replay(Session):
-    """A session that compares what it makes with the picture whose recipe it follows."""
+def replay(job: Job) -> None:
+    """Makes the picture of the one file again and compares."""
+    (file,) = job.files
+    description = job.describe(file)
+    recipe = job.recipe(description)
+    request, notes = request_of(recipe, file, job.photo)
+    job.say(notes + doubts(recipe, local_hashes(recipe.model_set)))
+    output = str(job.output) if job.output is not None else str(automatic_output(file))
+    found: Likeness | None = None
 
-    def __init__(self, console: Console, original: Description) -> None:
-        super().__init__(console)
-        self._original = original
-        self.likeness: Likeness | None = None
-
-    def recipe_of(self, result: StylizeResult) -> dict[str, Any]:
+    def recipe_of(result: StylizeResult) -> dict[str, Any]:
         """The original's recipe where the same run gave the same pixels: then the file is the same byte for byte."""
-        self.likeness = likeness(self._original, result.image)
-        before = self._original.recipe or {}
-        same = self.likeness.identical and same_but_for_time(stored(result.recipe), before)
-        return before if same else result.recipe
+        nonlocal found
+        found = likeness(description, result.image)
+        before = description.recipe or {}
+        return before if found.identical and same_but_for_time(stored(result.recipe), before) else result.recipe
 
-
-def request_of(
-    recipe: Recipe, picture: Path, photo: Path | None = None, *, check_pixels: bool = True
-) -> tuple[Request, list[str]]:
-    """The request that makes the picture again, and what a person should know of it.
-
-    Only what differs from this version's defaults is in it, besides seed, models, device and dtype.
-
-    Args:
-        picture: the file that carries the recipe; the photo is looked for beside it, then in the current folder.
-        photo: where the photo is instead; another photo is stylised in the same way.
-        check_pixels: read the photo and style images to see whether they are those of the recipe.
-
-    Raises:
-        InputImageError: the recipe does not say what it takes to make a picture.
-    """
-    damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images"))]
-    if damaged or not (recipe.prompts or recipe.style_images):
-        what = f"{shown(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
-        raise InputImageError(
-            f"The recipe of {shown(picture.name)} is damaged: {what}.", f"See diffstyler inspect {shown(picture)}."
-        )
-    notes: list[str] = []
-    image = str(photo) if photo else _find(recipe.photo, "photo", picture, notes, check_pixels)
-    if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
-        notes.append(f"{shown(photo)} is not the photo that the picture was made of.")
-    plain = recipe.settings.get("prompt_weight", recipe.defaults().prompt_weight)
-    size = recipe.photo.size
-    pixels = size[0] * size[1] if size else 0
-    places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
-    request = Request(
-        image=image,
-        prompts=tuple(render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)) for p in recipe.prompts),
-        style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
-        settings=recipe.changed() | places,
-        max_pixels=pixels if pixels > MAX_PIXELS else None,
-    )
+    session = Session(job.console, job.models, recipe_of)
+    job.account.kept_by = session.account.kept
     try:
-        request = without_idle(request)
-        check(request)
-    except UsageError as error:
-        raise InputImageError(
-            f"The recipe of {shown(picture.name)} is damaged: {shown(error.message)}",
-            f"See diffstyler inspect {shown(picture)}.",
-        ) from error
-    strange = [name for name in recipe.unknown if name.startswith("settings.")]
-    if strange:
-        notes.append(f"Settings of another version are left out: {shown(', '.join(strange))}.")
-    if any(model.source.startswith("file") for model in recipe.models):
-        notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
-    return request, notes
-
-
-def find_photo(recipe: Recipe, picture: Path, photo: Path | None) -> tuple[Path | None, list[str]]:
-    """The photo of a recipe, `photo` if it is given; None where it is not there. And what a person should know."""
-    notes: list[str] = []
-    path = photo or Path(_find(recipe.photo, "photo", picture, notes, True))
-    return (path if path.is_file() else None), notes
+        session.run(dataclasses.replace(request, output=output, force=job.force))
+    finally:
+        job.account.fields = session.account.document(None)
+    if found is not None:
+        job.account.fields["replay"] = {"of": str(file), **dataclasses.asdict(found)}
+        job.console.say(found.sentence(), "green" if found.identical else "yellow")
 
 
 def automatic_output(picture: Path) -> Path:
@@ -136,40 +85,3 @@ def likeness(original: Description, made: Image) -> Likeness:
     largest = max(int(band.getextrema()[1]) for band in difference.split())  # type: ignore[arg-type]  # pairs
     means = ImageStat.Stat(difference).mean
     return Likeness(largest == 0, largest, sum(means) / len(means))
-
-
-def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:
-    """The path of the picture that `source` names, by its pixels where the recipe has their hash."""
-    if source.name == STREAM:
-        notes.append(f"The {what} came from standard input: give --photo PATH, or pipe it in.")
-        return "-"
-    name = Path(source.name).name
-    if not name or name == "image" or name in (".", ".."):
-        notes.append(f"The recipe does not name the {what}: give --photo PATH.")
-        return "PHOTO"
-    places = [picture.with_name(name), Path(name)]
-    found = [place for place in places if os.path.isfile(place)]
-    right = [place for place in found if not check_pixels or _may_be(place, source)]
-    if right:
-        return str(right[0])
-    if found:
-        notes.append(f"{shown(found[0])} is not the {what} that the picture was made of: its pixels differ.")
-        return str(found[0])
-    where = "give --photo PATH" if what == "photo" else "put it there"
-    notes.append(f"The {what} {shown(name)} is neither beside the picture nor in this folder: {where}.")
-    return name
-
-
-def _style(source: Source, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> str:
-    path = _find(source, "style image", picture, notes, check_pixels)
-    weight = None if source.weight == plain else source.weight
-    said = render_prompt(Prompt(path, weight))
-    return said if parse_style_image(said) == StyleImage(Path(path), weight) else path
-
-
-def _may_be(path: Path, source: Source) -> bool:
-    """Whether the picture at `path` has the pixels of `source`, as far as both can be known."""
-    try:
-        return not source.pixels or read_image(path).fingerprint == source.pixels
-    except DiffStylerError:  # what is wrong with it is said by the run
-        return True

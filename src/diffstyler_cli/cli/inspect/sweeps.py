@@ -17,7 +17,7 @@ from ...errors import InputImageError
 from ...images.metadata import plain_json
 from ...recipe import number
 from ..terminal.console import shown
-from .tables import MOST, brief, facts_grid, plain_table, section
+from ..terminal.tables import MOST, brief, facts_grid, plain_table, section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from ...losses.objective import TermReport
+    from ...losses.report import TermReport
     from ...pipeline import Event
 
 PHASES = {"free": "Free diffusion", "noise": "Learnable noise", "sample": "Sampling"}

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import os
 import random
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...config import StylizeConfig, options
 from ...errors import DiffStylerError, UsageError
 from ...models.lite.styles import FEATURED
 from ...prompts import Prompt, StyleImage, parse_prompt, render_prompt
+from ...sweep.around import around
+from ...sweep.axes import render_values
+from ...t1 import T1
 from ..options import arguments
-from ..terminal.ask import ask, look, path_question, pick, unquoted
+from ..terminal.ask import Dispatch, ask, look, path_question, pick, run_other, unquoted
 from ..terminal.console import Console, shown
 from ..terminal.errors import explain
 from .request import Request
-from .session import DRAWN_SEEDS, Run, Session, numbered
-
-if TYPE_CHECKING:
-    pass
+from .session import DRAWN_SEEDS, Run, Session
 
 TYPE_IT = "something else: type it"
 NO_MORE = "no more, go on"
@@ -102,13 +99,15 @@ Change = Callable[[Request, StylizeConfig], Request]
 
 @dataclass(frozen=True)
 class Next:
-    """A row of the what-next menu: either a changed request to run, or something to do with the pictures at hand."""
+    """A row of the what-next menu: a changed request, something to do with the pictures at hand, or another command."""
 
     label: str
     change: Change | None = None
     act: Callable[[Session, Run], None] | None = None
+    words: Callable[[Request, StylizeConfig], list[str]] | None = None
+    """Another command line."""
     names: str = ""
-    """The option that `act` stands for; a change's options are read off the change."""
+    """The option that `act` or `words` stands for; a change's options are read off the change."""
 
 
 def another_seed(request: Request, config: StylizeConfig) -> Request:
@@ -136,26 +135,33 @@ def more_content(request: Request, config: StylizeConfig) -> Request:
 
 def keep_as(session: Session, run: Run) -> None:
     """Writes a picture under a name that is asked for."""
+    from ...images.write import next_name
+
     picture = run.pictures[0]
     if len(run.pictures) > 1:
         by_name = {shown(str(p.path)): p for p in run.pictures}
         picture = by_name[pick(session.console, "Which one?", list(by_name))]
-    default = _free(picture.path or Path("picture.png"))
+    default = next_name(picture.path or Path("picture.png"))
     path = Path(unquoted(ask(path_question(session.console, "Keep it as", default=str(default)))))
     session.keep_as(picture, path if path.suffix else path.with_suffix(".png"))
 
 
-def sweep_around(session: Session, run: Run) -> None:
-    """Sets the picture among its neighbours in λ and T1, and offers what can be done with those."""
-    from ..sweep.menu import around_picture, free_folder, what_next
-    from ..sweep.session import SweepSession
+def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
+    """The command line that sets the picture among its neighbours in λ and T1, in a folder of its own."""
+    from ...images.write import next_name
 
-    request = around_picture(run.request, run.config, free_folder(run.request.image))
-    session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
-    sweeping = SweepSession.after(session)
-    swept = sweeping.run_sweep(request)
-    if swept is not None:
-        what_next(sweeping, swept)
+    ranges = around({}, config)
+    axes = [word for name, values in ranges.items() for word in (options()[name].flag, render_values(values))]
+    photo = Path("picture" if request.image in (None, "-") else str(request.image))
+    plain = dataclasses.replace(
+        request,
+        settings={name: value for name, value in request.settings.items() if name not in ranges},
+        output=str(next_name(photo.parent / f"{photo.stem}-sweep")),
+        variations=1,
+        force=False,
+        metadata=True,
+    )
+    return plain.words("sweep", axes)
 
 
 MENU: tuple[Next, ...] = (
@@ -163,25 +169,30 @@ MENU: tuple[Next, ...] = (
     Next("stronger", change=stronger),
     Next("weaker", change=weaker),
     Next("more content", change=more_content),
-    Next("sweep around this", act=sweep_around, names="diffstyler sweep ... --lambda A:B:C --t1 A:B:C"),
+    Next("sweep around this", words=sweep_words, names="diffstyler sweep ... --lambda A:B:C --t1 A:B:C"),
     Next("keep as ...", act=keep_as, names="-o NAME"),
 )
 """What the menu offers, before "done". One more choice is one more row."""
 
 
-def what_next(session: Session, run: Run) -> None:
-    """Offers the menu until the person is done. Raises `KeyboardInterrupt` if they leave by Ctrl-C."""
+def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
+    """Offers the menu until the person is done; other commands are run by `dispatch`.
+
+    Raises `KeyboardInterrupt` if they leave by Ctrl-C.
+    """
     while True:
         requests = [row.change(run.request, run.config) if row.change else run.request for row in MENU]
         rows = {_label(row, run.request, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
         # a change that changes nothing, such as "stronger" at the limit, is not offered
-        rows = {label: pair for label, pair in rows.items() if pair[0].act or pair[1] != run.request}
+        rows = {label: pair for label, pair in rows.items() if not pair[0].change or pair[1] != run.request}
         answer = pick(session.console, "What next?", [*rows, "done"])
         if answer == "done":
             return
         row, request = rows[answer]
         try:
-            if row.act:
+            if row.words:
+                run_other(session.console, row.words(run.request, run.config), dispatch)
+            elif row.act:
                 row.act(session, run)
             else:
                 run = session.run(_beside(request))
@@ -198,16 +209,11 @@ def _label(row: Next, before: Request, after: Request) -> str:
 
 def _beside(request: Request) -> Request:
     """The request with the next free name, where -o named a file that the run before has written."""
+    from ...images.write import next_name
+
     if request.output is None or Path(request.output).is_dir():
         return request
-    return dataclasses.replace(request, output=str(_free(Path(request.output))))
-
-
-def _free(path: Path) -> Path:
-    """`path`, or where that is taken the next free number: photo.png, photo-2.png, photo-3.png."""
-    stem = re.sub(r"-\d+$", "", path.stem) if os.path.lexists(path) else path.stem
-    candidates = (numbered(path.with_name(stem + path.suffix), number) for number in itertools.count(2))
-    return next(free for free in itertools.chain([path], candidates) if not os.path.lexists(free))
+    return dataclasses.replace(request, output=str(next_name(Path(request.output))))
 
 
 def _with_strength(request: Request, config: StylizeConfig, factor: float, t1_step: float) -> Request:
@@ -230,11 +236,8 @@ def _scaled(weight: float, factor: float) -> float:
 
 
 def _moved_t1(config: StylizeConfig, by: float) -> str:
-    """T1 moved by so many multiples of T, never below T, in the form in which it was given."""
-    given = config.t1.strip().lower()
-    if given.endswith("x"):
-        return f"{max(1.0, float(given[:-1]) + by):.3g}x"
-    return str(max(config.steps, round(float(given) + by * config.steps)))
+    """T1 moved by so many multiples of T, in the form in which it was given."""
+    return str(T1.parse(config.t1).moved(by, config.steps))
 
 
 def _high(name: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...config import StylizeConfig, WeightPaths, options
+from ...config import MachineConfig, StylizeConfig, options
 from ...errors import UsageError, WeightsError
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ..options import arguments
@@ -25,7 +25,8 @@ class Request:
     prompts: tuple[str, ...] = ()
     style_images: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    weights: WeightPaths = field(default_factory=WeightPaths)
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    """Files by the key of their role."""
     output: str | None = None
     variations: int = 1
     force: bool = False
@@ -35,8 +36,15 @@ class Request:
     preview_path: Path | None = None
 
     def config(self, model_set: str) -> StylizeConfig:
-        """All settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of range."""
-        return dataclasses.replace(StylizeConfig.defaults(model_set), **self.settings).validate()
+        """The picture's settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of
+        range."""
+        given = {name: value for name, value in self.settings.items() if name in options(StylizeConfig)}
+        return dataclasses.replace(StylizeConfig.defaults(model_set), **given).validate()
+
+    def machine(self) -> MachineConfig:
+        """The machine's settings. Raises `UsageError` for one that is no choice."""
+        given = {name: value for name, value in self.settings.items() if name in options(MachineConfig)}
+        return MachineConfig(**given).validate()
 
     def parsed_prompts(self) -> list[Prompt]:
         """The prompts with their weights. Raises `UsageError`."""
@@ -50,8 +58,8 @@ class Request:
         """The same request with these settings changed."""
         return dataclasses.replace(self, settings={**self.settings, **settings})
 
-    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
-        """The shell-quoted command that asks for the same picture; how it is shown and watched is left out.
+    def words(self, command: str = "stylize", options: Sequence[str] = ()) -> list[str]:
+        """The words after `diffstyler` that ask for the same picture; how it is shown and watched is left out.
 
         `options` are further ones, of another `command`.
         """
@@ -61,8 +69,8 @@ class Request:
         for style in self.style_images:
             words += ["--style-image", _path(style)]
         words += [*options, *arguments(self.settings)]
-        for name, path in _given_weights(self.weights):
-            words += [f"--{name}-weights", str(path)]
+        for key, path in self.weights.items():
+            words += [f"--{key}-weights", str(path)]
         if self.output:
             words += ["-o", self.output]
         if self.variations != 1:
@@ -72,7 +80,11 @@ class Request:
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
         # a prompt that starts with "-" has to stand behind "--"
         last = any(word.startswith("-") for word in self.prompts)
-        return joined(["diffstyler", command, *([*words, "--", *operands] if last else [*operands, *words])])
+        return [command, *([*words, "--", *operands] if last else [*operands, *words])]
+
+    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
+        """The shell-quoted command of `words`."""
+        return joined(["diffstyler", *self.words(command, options)])
 
 
 def check(request: Request) -> None:
@@ -84,9 +96,9 @@ def check(request: Request) -> None:
     for names, message, advice in _idle_options(request, config):
         if names:
             raise UsageError(message, advice)
-    for name, path in _given_weights(request.weights):
+    for key, path in request.weights.items():
         if not path.is_file():
-            raise WeightsError(f"--{name}-weights {path}: there is no such file.", "Give the path of a weight file.")
+            raise WeightsError(f"--{key}-weights {path}: there is no such file.", "Give the path of a weight file.")
 
 
 def without_idle(request: Request) -> Request:
@@ -150,11 +162,6 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
 
 def _flags(names: Iterable[str]) -> str:
     return ", ".join(options()[name].flag for name in names)
-
-
-def _given_weights(weights: WeightPaths) -> list[tuple[str, Path]]:
-    paths = ((f.name, getattr(weights, f.name)) for f in dataclasses.fields(weights))
-    return [(name, path) for name, path in paths if path is not None]
 
 
 def _path(word: str) -> str:

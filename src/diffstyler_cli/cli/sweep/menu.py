@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DiffStylerError
-from ..terminal.ask import ask, path_question, pick, unquoted
+from ...sweep.around import around
+from ..terminal.ask import Dispatch, ask, path_question, pick, run_other, unquoted
 from ..terminal.console import Console, shown
 from ..terminal.errors import explain
-from .request import SweepRequest, around
-from .session import SweepSession, Swept, larger
+from .request import SweepRequest
+from .session import SweepSession, Swept
 
 if TYPE_CHECKING:
     from ...config import StylizeConfig
@@ -24,8 +25,13 @@ FINER = "sweep finer around a cell  (diffstyler sweep ... {ranges})"
 BACK, DONE = "back", "done"
 
 
-def what_next(session: SweepSession, swept: Swept) -> None:
-    """Offers the menu until the person is done. Raises `KeyboardInterrupt` if they leave by Ctrl-C."""
+def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
+    """Offers the menu until the person is done; other commands are run by `dispatch`.
+
+    Raises `KeyboardInterrupt` if they leave by Ctrl-C.
+    """
+    from ...images.write import free_name
+
     while True:
         middle = swept.runner.plan.cells[len(swept.runner.plan.cells) // 2]
         finer = closer(swept.request, middle.config, middle.prompts, Path("DIR")).range_words()
@@ -44,14 +50,19 @@ def what_next(session: SweepSession, swept: Swept) -> None:
             if labels[answer] == KEEP:
                 _keep(session, swept, cell)
             elif labels[answer] == LARGER:
-                session.run(larger(swept.request, cell))
+                run_other(session.console, larger(swept.request, cell).words(), dispatch)
             else:
-                folder = _free(swept.runner.folder.path)
+                folder = free_name(swept.runner.folder.path)
                 request = closer(swept.request, cell.config, cell.prompts, folder)
                 session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
-                swept = session.run_sweep(request) or swept
+                swept = session.run(request) or swept
         except DiffStylerError as error:  # nothing is lost by it: the person may choose again
             session.console.fail(explain(error))
+
+
+def larger(request: SweepRequest, cell: Cell) -> Request:
+    """The request for a cell at twice its size."""
+    return request.for_cell(cell.config, cell.prompts, size=min(2 * cell.config.size, 4096))
 
 
 def closer(request: SweepRequest, config: StylizeConfig, prompts: tuple[str, ...], folder: Path) -> SweepRequest:
@@ -60,22 +71,6 @@ def closer(request: SweepRequest, config: StylizeConfig, prompts: tuple[str, ...
     ranges = {**ranges, **around(_settings(request), config), "seed": (config.seed,)}
     base = dataclasses.replace(request.base, prompts=prompts, output=str(folder), force=False)
     return dataclasses.replace(request, base=base, ranges=ranges, dry_run=False)
-
-
-def around_picture(request: Request, config: StylizeConfig, folder: Path) -> SweepRequest:
-    """A sweep into `folder` around a picture that `stylize` made."""
-    given = {name: (value,) for name, value in request.settings.items()}
-    ranges = {**given, **around({}, config)}
-    base = dataclasses.replace(
-        request, settings={}, output=str(folder), variations=1, force=False, preview=False, preview_path=None
-    )
-    return SweepRequest(base, ranges)
-
-
-def free_folder(photo: str | None) -> Path:
-    """A folder that is not there yet, beside the photo."""
-    path = Path("picture" if photo in (None, "-") else str(photo))
-    return _free(path.parent / f"{path.stem}-sweep")
 
 
 def _settings(request: SweepRequest) -> dict[str, tuple[object, ...]]:
@@ -106,12 +101,5 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
     path = Path(typed) if Path(typed).suffix else Path(typed).with_suffix(".png")
     check_output(path, [source])
     with Image.open(source) as picture:
-        for note in write_image(picture, path, read_recipe(source)):
-            session.notice(note)
+        session.notices.add(write_image(picture, path, read_recipe(source)))
     session.console.written(path)
-
-
-def _free(folder: Path) -> Path:
-    from ...images.write import free_name
-
-    return free_name(folder)

@@ -96,38 +96,3 @@ class SweepRequest:
         if name == PROMPT:
             return [word for prompt in self.ranges[name] for word in ("--prompt", prompt)]
         return [options()[name].flag, render_values(self.ranges[name])]
-
-
-def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[str, tuple[Any, ...]]:
-    """Finer values around those of `config`: each axis of `ranges` that is a number, at half its distances.
-
-    Without such an axis, λ and T1. Other axes keep the value of `config`.
-    """
-    axes = {name: values for name, values in ranges.items() if len(values) > 1 and name != PROMPT}
-    numeric = {name: values for name, values in axes.items() if not options()[name].choices and name != "seed"}
-    fixed = {name: (getattr(config, name),) for name in axes if name not in numeric}
-    wide = numeric or {"lam": (0.0, 0.4, 0.8), "t1": ("1.0x", "1.4x")}
-    return {**fixed, **{name: _near(name, values, config) for name, values in wide.items()}}
-
-
-def _near(name: str, values: Sequence[Any], config: StylizeConfig) -> tuple[Any, ...]:
-    """Five values about that of `config`, a quarter of the way to its nearest neighbour apart, inside the range."""
-    value, option = getattr(config, name), options()[name]
-    multiple = name == "t1" and str(value).lower().endswith("x")
-    low, high = (1.0 if multiple else config.steps, None) if name == "t1" else (option.low, option.high)
-    here = _number(value)
-    alike = [v for v in values if name != "t1" or str(v).lower().endswith("x") == multiple]
-    step = min((abs(_number(v) - here) for v in alike if _number(v) != here), default=0.4) / 4
-    near = [round(here + offset * step, 6) for offset in (-2, -1, 0, 1, 2)]
-    near = [n for n in near if (low is None or n >= low) and (high is None or n <= high)]
-    if multiple:
-        found: list[Any] = [f"{n:g}x" if "." in f"{n:g}" else f"{n:g}.0x" for n in near]
-    elif name == "t1":
-        found = [str(round(n)) for n in near]
-    else:
-        found = [round(n) for n in near] if isinstance(value, int) else near
-    return tuple(dict.fromkeys(found))
-
-
-def _number(value: Any) -> float:
-    return float(str(value).lower().rstrip("x"))

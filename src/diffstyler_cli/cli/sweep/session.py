@@ -1,4 +1,4 @@
-"""Carries sweeps out and shows how they go; models are loaded once."""
+"""Carries sweeps out and shows how they go."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.filesize import decimal
+
 from ...errors import OutputError
 from ...prompts import parse_prompt
 from ...version import __version__
-from ..stylize.request import Request
-from ..stylize.session import DRAWN_SEEDS, Session
+from ..models import LoadedModels
+from ..stylize.session import DRAWN_SEEDS, read_inputs
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
+from ..terminal.notices import Notices
 from .request import SweepRequest
 
 if TYPE_CHECKING:
@@ -41,39 +44,63 @@ class Swept:
     written: list[Path]
 
 
-class SweepSession(Session):
-    """Carries out sweeps, and single pictures, one after the other."""
+class SweepAccount:
+    """Account of the latest sweep that one command line, or its menu, began."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._runner: Runner | None = None
-        self._planned: dict[str, Any] = {}
-        self.swept: list[Swept] = []
+    def __init__(self, models: LoadedModels, notices: Notices) -> None:
+        self._models = models
+        self._notices = notices
+        self.planned: dict[str, Any] = {}
+        self.runner: Runner | None = None
+        self.swept: Swept | None = None
 
-    @classmethod
-    def after(cls, session: Session) -> SweepSession:
-        """A session that goes on with another's models."""
-        found = cls(session.console)
-        found._stylizer = session._stylizer
-        return found
+    def kept(self, what: str) -> tuple[str, str]:
+        """Message and advice after `what` cut the work short."""
+        runner = self.runner
+        if runner is None:
+            return f"{what}; nothing was written.", ""
+        made, count = len(runner.made), len(runner.plan.cells)
+        if made == count:
+            return f"{what}. Kept: {runner.folder.path}", ""
+        return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
 
-    def run_sweep(self, request: SweepRequest) -> Swept | None:
+    def document(self, failure: Failure | None) -> dict[str, Any]:
+        """The JSON document; its schema is in docs/sweep.md."""
+        swept = self.swept
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "ok": failure is None,
+            **self._models.facts(),
+            "notices": self._notices.texts,
+            "plan": self.planned or None,
+            "folder": str(self.runner.folder.path) if self.runner else None,
+            "written": [str(path) for path in swept.written] if swept else [],
+            "cells": swept.rows if swept else [],
+            "error": dataclasses.asdict(failure) if failure else None,
+        }
+
+
+class SweepSession:
+    """Carries out sweeps one after the other, with one set of models."""
+
+    def __init__(self, console: Console, models: LoadedModels) -> None:
+        self.console = console
+        self.models = models
+        self.notices = Notices(console)
+        self.account = SweepAccount(models, self.notices)
+
+    def run(self, request: SweepRequest) -> Swept | None:
         """Makes the cells that are missing, then grids, page and manifests; None if it was a dry run.
 
         Raises the error of the first cell if none could be made, `SomeFailed` if some could not.
         """
-        from ...images.read import MAX_PIXELS, read_image
-        from ...pipeline.style_images import read_style
         from ...sweep.folder import Folder
 
-        limit = MAX_PIXELS if request.base.max_pixels is None else request.base.max_pixels
-        image = read_image("-" if request.base.image == "-" else Path(str(request.base.image)), limit)
-        styles = [read_style(style, limit) for style in request.base.parsed_style_images()]
-        for note in [*image.notes, *(note for style in styles for note in style.loaded.notes)]:
-            self.notice(note)
-        stylizer = self.load(dataclasses.replace(request.base, settings=request.settings()))
-        for notice in stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]):
-            self.notice(notice)
+        image, styles = read_inputs(request.base, self.notices)
+        machine = dataclasses.replace(request.base, settings=request.settings()).machine()
+        stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
+        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
         folder = Folder(request.folder())
         plan = self._plan(request, stylizer, styles, folder.saved_seed())
         size = self._check(request, plan, image, folder.path)
@@ -83,35 +110,8 @@ class SweepSession(Session):
         with folder.claimed(identity(plan, stylizer, image, styles), force=request.base.force):
             from ...sweep.run import Runner
 
-            runner = Runner(plan, stylizer, image, styles, folder, request.batch)
-            self._runner = runner
+            runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
             return self._make_cells(request, runner)
-
-    def kept(self, what: str) -> tuple[str, str]:
-        """Message and advice after `what` cut the session short."""
-        runner = self._runner
-        if runner is None:
-            return super().kept(what)
-        made, count = len(runner.made), len(runner.plan.cells)
-        if made == count:
-            return f"{what}. Kept: {runner.folder.path}", ""
-        return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
-
-    def document(self, failure: Failure | None) -> dict[str, Any]:
-        """The JSON document; its schema is in docs/sweep.md."""
-        whole = super().document(failure)
-        for key in ("results", "failures"):
-            whole.pop(key)
-        swept = self.swept[-1] if self.swept else None
-        folder = self._runner.folder.path if self._runner else None
-        more = {
-            "schema": SCHEMA,
-            "plan": self._planned or None,
-            "folder": str(folder) if folder else None,
-            "written": [str(path) for path in swept.written] if swept else [],
-            "cells": swept.rows if swept else [],
-        }
-        return {**whole, **more, "error": whole["error"]}
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
@@ -141,7 +141,7 @@ class SweepSession(Session):
         free = shutil.disk_usage(place).free
         if needed > free:
             raise OutputError(
-                f"The sweep needs about {_mb(needed)} of disk, and {_mb(free)} are free.",
+                f"The sweep needs about {decimal(needed)} of disk, and {decimal(free)} are free.",
                 "Free some space, give -o a folder on another disk, or give fewer values.",
             )
         return size
@@ -151,13 +151,13 @@ class SweepSession(Session):
         columns, rows = plan.shape
         grids = len(plan.grids)
         layout = f"{columns} x {rows}" + (f" in {grids} grids" if grids > 1 else "")
-        self._planned = {
+        self.account.planned = {
             "cells": len(plan.cells), "columns": columns, "rows": rows, "grids": grids,
             "free_diffusions": len(plan.groups), "disk_bytes": _bytes(plan, size),
             "evaluations": passes._asdict(), "separate_evaluations": alone._asdict(),
         }  # fmt: skip
         cost = f"{len(plan.groups)} free diffusions, {sum(passes)} network passes (one by one: {sum(alone)})"
-        disk = f"about {_mb(_bytes(plan, size))} in {folder}"
+        disk = f"about {decimal(_bytes(plan, size))} in {folder}"
         self.console.say(f"{len(plan.cells)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
 
     # --- while -------------------------------------------------------------------------------------------------------
@@ -176,8 +176,7 @@ class SweepSession(Session):
         try:
             with display(console, runner, preview=self._previews(request)) as show:
                 for progress in runner.run():
-                    for notice in (*runner.notices, *runner.stylizer.notices):
-                        self.notice(notice)
+                    self.notices.add([*runner.notices, *runner.stylizer.notices])
                     LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
                     show(progress)
         finally:
@@ -188,8 +187,7 @@ class SweepSession(Session):
         with console.working("Drawing"):
             pages = report.write_grids(runner) if request.grid else []
             pages.append(report.write_page(runner, rows, grid=request.grid))
-        swept = Swept(request, runner, rows, [*pages, *written])
-        self.swept.append(swept)
+        swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
         for path in swept.written:
             console.written(path)
         console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
@@ -207,7 +205,7 @@ class SweepSession(Session):
             return False
         reason = why_not(self.console)
         if reason:
-            self.notice(f"No preview: {reason}.")
+            self.notices.add(f"No preview: {reason}.")
         return not reason
 
 
@@ -229,14 +227,5 @@ def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequenc
     }
 
 
-def larger(request: SweepRequest, cell: Cell) -> Request:
-    """The request for a cell at twice its size."""
-    return request.for_cell(cell.config, cell.prompts, size=min(2 * cell.config.size, 4096))
-
-
 def _bytes(plan: Plan, size: tuple[int, int]) -> int:
     return len(plan.cells) * size[0] * size[1] * BYTES_PER_PIXEL
-
-
-def _mb(count: int) -> str:
-    return f"{max(1, round(count / 1e6))} MB"

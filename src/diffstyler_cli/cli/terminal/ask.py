@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from .console import Console
+from .errors import INTERRUPTED
+from .shell import joined
 
 if TYPE_CHECKING:
     from questionary import Question
+
+Dispatch = Callable[[list[str]], int]
+"""Runs another command line in this process; returns its exit code."""
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2", ".ppm", ".pgm", ".tga")
@@ -99,3 +106,11 @@ def unquoted(text: str) -> str:
         if len(words) == 1:
             text = words[0]
     return os.path.expanduser(text)
+
+
+def run_other(console: Console, words: list[str], dispatch: Dispatch) -> None:
+    """Shows another command line and runs it. An interruption of it ends the menu that it was chosen from as well."""
+    console.say(f"$ {joined(['diffstyler', *words])}", "dim", verbatim=True)
+    code = dispatch(words)
+    if code in INTERRUPTED:
+        raise typer.Exit(code)

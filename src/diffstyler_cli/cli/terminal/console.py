@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Failure
+from .errors import INTERRUPTED, Failure
 from .shell import unsafe
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Console:
     def fail(self, failure: Failure) -> None:
         """The two lines of an error; always shown. An interruption was wanted, so it is not called an error."""
         LOG.error("exit code %d: %s %s", failure.code, shown(failure.message), shown(failure.advice))
-        label = "" if failure.code in (130, 143) else "error: "
+        label = "" if failure.code in INTERRUPTED else "error: "
         self._line((label, "bold red"), (failure.message, ""))
         if failure.advice:
             self._line((failure.advice, ""))

@@ -26,6 +26,9 @@ EXIT_CODES: dict[int, str] = {
 }
 """Every exit code and its meaning, as --help and docs/cli.md print them."""
 
+INTERRUPTED = (130, 143)
+"""The exit codes of Ctrl-C and SIGTERM."""
+
 MEMORY_ADVICE = "Try a smaller --size, --dtype bf16, or --guide none, which needs no backward pass."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from torch import Tensor
 
 from ..base import VelocityNetwork
@@ -19,14 +21,7 @@ class Captioned(VelocityNetwork):
     """
 
     def __init__(self, network: VelocityNetwork, embedding: Tensor) -> None:
-        super().__init__(
-            name=network.name,
-            role="art",
-            native_size=network.native_size,
-            multiple=network.multiple,
-            t_min=network.t_min,
-            t_max=network.t_max,
-        )
+        super().__init__(dataclasses.replace(network.card, role="art", cond_dim=None))
         self.network = network
         self.embedding: Tensor
         self.register_buffer("embedding", embedding, persistent=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..base import VelocityNetwork
+from ..cards import card
 from ..layers import Conditioned
 from .unet import FREQUENCIES, Attention, FourierFeatures, build_unet, residual_skip, with_planes
 
@@ -90,13 +92,7 @@ class CC12M(VelocityNetwork):
         cond_width: int = 1024,
         head_channels: int = 64,
     ) -> None:
-        super().__init__(
-            name="cc12m_1_cfg",
-            role="photo",
-            native_size=256,
-            multiple=2 ** (len(widths) - 1),
-            cond_dim=embed_dim,
-        )
+        super().__init__(dataclasses.replace(card("cc12m_1_cfg"), multiple=2 ** (len(widths) - 1), cond_dim=embed_dim))
         self.embed_dim = embed_dim
         self.mapping_timestep_embed = FourierFeatures(MAPPING_FREQUENCIES)
         self.mapping = nn.Sequential(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,11 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ...errors import WeightsError
-from ...weights.cache import Cache
+from ...roles import BY_KEY, ROLES
 from ...weights.digest import sha256
 from ...weights.load import check_strict, load_file_strict, read_state
-from ...weights.registry import ComponentSpec, find_local, spec
+from ...weights.registry import ComponentSpec, spec
 from ...weights.settings import Settings
 from ..aesthetic import LinearAesthetic, aesthetic_weights
 from ..base import ComponentInfo, Components, VelocityNetwork
@@ -25,6 +23,7 @@ from ..clip import ClipEncoder, clip_weights
 from ..lite.load import load_lite
 from .captioned import ART_CAPTION, Captioned
 from .cc12m import CC12M
+from .files import find_full, missing_error
 from .unet import FourierFeatures
 from .vgg import Vgg19Features, vgg_weights
 from .wikiart import WikiArt
@@ -32,61 +31,8 @@ from .wikiart import WikiArt
 SMALL = 4096
 """Tensors of at most so many numbers (biases, norms, frequencies) are never stored as fp16: it would save nothing."""
 FP16_MAX = 65504.0
-INFO_ROLES = {"photo": "photo", "art": "art", "clip": "encoder", "vgg": "features", "aesthetic": "aesthetic"}
-"""Roles in `Components.info` by key of the registry."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A component's file on this machine; `sha256` is the original's, "" where it has yet to be computed."""
-
-    path: Path
-    sha256: str
-    source: str
-
-
-# --- finding ---------------------------------------------------------------------------------------------------------
-def find_full(settings: Settings, art_model: str = "wikiart") -> tuple[dict[str, LocalFile], list[ComponentSpec]]:
-    """The files of the full set by component, given ones before cached ones, and the components that have none.
-
-    A component that `art_model` makes unnecessary is in neither.
-    """
-    cache = Cache(settings.cache)
-    files: dict[str, LocalFile] = {}
-    missing: list[ComponentSpec] = []
-    for component in settings.components():
-        if component.key == "art" and art_model != "wikiart":
-            continue
-        given = getattr(settings.paths, component.key)
-        entry = cache.find(component.key)
-        if given is not None:
-            path = find_local(component, settings.paths)
-            if path is not None:
-                files[component.key] = LocalFile(path, "", path.name)
-                continue
-        elif entry is not None and component.accepts(entry.source_sha256):
-            files[component.key] = LocalFile(entry.path, entry.source_sha256, entry.source)
-            continue
-        missing.append(component)
-    return files, missing
-
-
-def missing_error(missing: Sequence[ComponentSpec], settings: Settings) -> WeightsError:
-    """One error that names every missing component and the commands that supply them."""
-
-    def what(component: ComponentSpec) -> str:
-        path: Path | None = getattr(settings.paths, component.key)
-        return f"{component.role} {component.name} ({f'no file at {path}' if path else 'not in the cache'})"
-
-    advice = f"Run diffstyler download, or give {' '.join(f'{component.option} PATH' for component in missing)}"
-    if [component.key for component in missing] == ["art"]:
-        advice += ", or do without it: --art-model cc12m or lite"
-    return WeightsError(
-        f"The full models are incomplete; missing: {', '.join(map(what, missing))}.",
-        f"{advice}. The built-in models need nothing: --models lite.",
-    )
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------
@@ -95,6 +41,7 @@ def load_full(
     device: torch.device | str,
     dtype: torch.dtype = torch.float32,
     art_model: str = "wikiart",
+    lite_art: Path | None = None,
 ) -> Components:
     """Loads the full-size components, ready for inference: eval mode, no parameter requires a gradient.
 
@@ -103,7 +50,7 @@ def load_full(
 
     Args:
         art_model: who plays the art role: "wikiart"; "cc12m", the photo network under `ART_CAPTION`; or "lite", the
-            built-in art network.
+            built-in art network, or the lite one in the file `lite_art`.
 
     Raises:
         WeightsError: a file is missing (all that are, in one message), unreadable, or not that component's.
@@ -118,7 +65,7 @@ def load_full(
         load_file_strict(weights_of(key, modules[key]), file.path, what, SELECT[key], place)
         modules[key].eval().requires_grad_(False).to(device)
     info = {
-        INFO_ROLES[key]: ComponentInfo(
+        BY_KEY[key].name: ComponentInfo(
             spec(key).name, spec(key).parameters, file.sha256 or sha256(file.path), file.source
         )
         for key, file in files.items()
@@ -128,7 +75,7 @@ def load_full(
         art = Captioned(modules["photo"], modules["clip"].encode_text([ART_CAPTION])[0])
         info["art"] = dataclasses.replace(info["photo"], name=f'{info["photo"].name}, told "{ART_CAPTION}"')
     elif art_model == "lite":
-        lite = load_lite(device)
+        lite = load_lite(device, files={"art": lite_art} if lite_art else None)
         art, info["art"] = lite.art, lite.info["art"]
     else:
         art = modules["art"]
@@ -139,13 +86,8 @@ def load_full(
         encoder=modules["clip"],
         features=modules["vgg"],
         aesthetic=modules["aesthetic"],
-        info={role: info[role] for role in INFO_ROLES.values()},
+        info={role.name: info[role.name] for role in ROLES},
     )
-
-
-def _info(key: str, file: LocalFile) -> ComponentInfo:
-    component = spec(key)
-    return ComponentInfo(component.name, component.parameters, file.sha256 or sha256(file.path), file.source)
 
 
 def build(key: str) -> nn.Module:

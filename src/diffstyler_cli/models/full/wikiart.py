@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ...diffusion.schedule import T_MAX, T_MIN, log_snr
+from ...diffusion.schedule import log_snr
 from ..base import VelocityNetwork
+from ..cards import card
 from .unet import FREQUENCIES, Attention, FourierFeatures, build_unet, residual_skip, with_planes
 
 WIDTHS = (64, 128, 256, 256, 512, 512, 1024)
@@ -45,14 +47,7 @@ class WikiArt(VelocityNetwork):
     """
 
     def __init__(self, widths: Sequence[int] = WIDTHS, *, head_channels: int = 128) -> None:
-        super().__init__(
-            name="wikiart_256",
-            role="art",
-            native_size=256,
-            multiple=2 ** (len(widths) - 1),
-            t_min=T_MIN,
-            t_max=T_MAX,
-        )
+        super().__init__(dataclasses.replace(card("wikiart_256"), multiple=2 ** (len(widths) - 1)))
         self.timestep_embed = FourierFeatures(FREQUENCIES)
         self.net = build_unet(
             widths,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+SET = "lite"
+"""What the files of the lite weights say of themselves in their headers, under "models"."""
+
 WEIGHTS = Path(__file__).parent / "weights"
 """One fp16 safetensors file a component."""
 

@@ -10,9 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...errors import WeightsError
-from .architecture import ENCODER, WEIGHTS
+from .architecture import ENCODER, SET, WEIGHTS
 
-SET = "lite"
 _TABLE = "token_embedding"
 
 
@@ -45,15 +44,6 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             "Install the package again." if built_in else "Give a file that python -m diffstyler_cli.training wrote.",
         ) from error
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, facts
-
-
-def is_lite(path: Path) -> bool:
-    """Whether a file says of itself that it holds a component of the lite set."""
-    try:
-        with safe_open(path, "pt") as file:
-            return (file.metadata() or {}).get("models") == SET
-    except (OSError, SafetensorError):
-        return False
 
 
 def pack_vocabulary(encoder: dict[str, Tensor], used: Tensor) -> dict[str, Tensor]:

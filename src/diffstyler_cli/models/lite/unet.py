@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from ...diffusion.schedule import alpha_sigma, per_sample
 from ..base import Role, VelocityNetwork
+from ..cards import card
 from ..layers import Conditioned, Stack
 
 DETAIL = 0.12
@@ -74,7 +76,7 @@ class LiteUNet(VelocityNetwork):
 
     def __init__(self, role: Role, config: LiteConfig | None = None) -> None:
         config = config or LITE_PRESETS[role]
-        super().__init__(name=f"lite-{role}", role=role, native_size=256, multiple=16, cond_dim=config.cond_dim)
+        super().__init__(dataclasses.replace(card(f"lite-{role}"), cond_dim=config.cond_dim))
         self.config = config
         stem, widths, emb = config.stem, config.widths, 4 * config.widths[0]
         self.frequencies: Tensor

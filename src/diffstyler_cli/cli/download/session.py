@@ -1,0 +1,163 @@
+"""Carries a `download` out: looking, fetching, importing, verifying, removing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.filesize import decimal
+
+from ...errors import DiffStylerError, OutputError, WeightsError
+from ...weights.registry import KEYS, ComponentSpec, spec
+from ..scaffold import Call
+from .account import DownloadAccount
+from .display import component_table, display, facts_line, first_places, places, plan_table
+
+if TYPE_CHECKING:
+    from ...weights.cache import Entry
+    from ...weights.fetch import Plan
+
+
+class DownloadSession:
+    """One run of the command."""
+
+    def __init__(self, call: Call, account: DownloadAccount, dtype: str) -> None:
+        self.console = call.console
+        self.account = account
+        self.components = account.components
+        self.cache = account.cache
+        self.dtype = dtype
+        self.ask = call.may_ask
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+    def show(self) -> None:
+        self.console.report(component_table(self.components, self.cache))
+        rows = ((component.key, source) for component in self.components for source in component.sources)
+        self.console.report(f"\nSources, in order of trying:\n{places(rows)}")
+        facts = ((component.key, facts_line(component)) for component in self.components)
+        self.console.report(f"\nParameters, and SHA-256 of the right files:\n{places(facts)}")
+        self.console.report(f"\nCache: {self.cache.folder}")
+
+    def foresee(self) -> None:
+        plans = self._plans()
+        self.console.report(plan_table(plans))
+        self.console.report(f"\n{first_places(plans)}\n\n{self._room(plans)}")
+
+    def verify(self) -> None:
+        errors = []
+        for component in self.components:
+            if not (self.cache.folder / component.key).exists():
+                self.console.say(f"{component.role} {component.name}: not in the cache")
+                continue
+            try:
+                with self.console.working(f"Checking the {component.role}"):
+                    self.cache.verify(component.key)
+                self.console.say(f"{component.role} {component.name}: whole")
+                self._written(component.key)
+            except WeightsError as error:
+                errors.append(error)
+        _raise_all(errors)
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+    def remove(self) -> None:
+        names = ", ".join(c.role for c in self.components)
+        if self.ask and not self._confirmed(f"Delete from {self.cache.folder}: {names}?"):
+            return
+        freed = sum(self.cache.remove(component.key) for component in self.components)
+        self.console.say(f"{decimal(freed)} freed in {self.cache.folder}")
+
+    def fetch(self) -> None:
+        from ...weights.fetch import fetch, room
+
+        plans = self._plans()
+        todo = [plan for plan in plans if plan.entry is None]
+        if self.ask and todo:
+            self.console.render(plan_table(plans))
+            for line in (*first_places(todo).splitlines(), self._room(plans)):
+                self.console.say(line, verbatim=True)
+            if not self._confirmed("Go ahead?"):
+                return
+        if todo and room(plans) > self.cache.free():
+            raise OutputError(self._room(plans), "Free some space, or give --cache-dir DIR on another disk.")
+        errors: list[DiffStylerError] = []
+        done = [plan.component.key for plan in plans if plan.entry is not None]
+        try:
+            with display(self.console, todo) as show:
+                for plan in todo:
+                    try:
+                        entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component))
+                    except WeightsError as error:
+                        errors.append(error)
+                        continue
+                    self._told(plan.component, entry)
+                    done.append(plan.component.key)
+        finally:  # not while bars are drawn
+            for key in done:
+                self._written(key)
+        _raise_all(errors)
+        if len(plans) == len(KEYS):
+            self.console.say("All full-size models are there; diffstyler stylize uses them from now on.")
+
+    def import_from(self, folder: Path) -> None:
+        from ...weights.fetch import import_from
+
+        with display(self.console, []) as show:
+            found = import_from(folder, self.components, self.cache, self.dtype, _convert, show(None))
+        for key, entry in found.items():
+            self._told(spec(key), entry)
+            self._written(key)
+        if not found:
+            raise WeightsError(
+                f"No file below {folder} is one of the components: {', '.join(c.name for c in self.components)}.",
+                "A file with another hash can be used in place: stylize --photo-weights PATH and friends.",
+            )
+        absent = [c.name for c in self.components if self.cache.find(c.key) is None]
+        if absent:
+            self.console.say(f"Still missing: {', '.join(absent)}. Run diffstyler download.")
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+    def _plans(self) -> list[Plan]:
+        from ...weights.fetch import plan
+
+        return [plan(component, self.cache, self.dtype) for component in self.components]
+
+    def _room(self, plans: Sequence[Plan]) -> str:
+        from ...weights.fetch import room
+
+        coming, needed, free = sum(p.bytes for p in plans), room(plans), self.cache.free()
+        enough = "enough" if needed <= free else "too little"
+        disk = f"{decimal(needed)} of disk needed in {self.cache.folder}, {decimal(free)} free: {enough}"
+        return f"{decimal(coming)} to fetch; {disk}."
+
+    def _told(self, component: ComponentSpec, entry: Entry) -> None:
+        self.account.fetched.append(component.key)
+        checked = "verified" if component.sha256 or entry.source.startswith("hub:") else "recorded"
+        self.console.say(
+            f"{component.role} {component.name}: {decimal(entry.size)} ({entry.dtype}) from {entry.source}; "
+            f"SHA-256 {entry.source_sha256[:12]}… {checked}"
+        )
+
+    def _written(self, key: str) -> None:
+        entry = self.cache.find(key)
+        if entry is not None:
+            self.console.written(entry.path)
+
+    def _confirmed(self, question: str) -> bool:
+        from ..terminal.ask import confirm
+
+        return confirm(self.console, question)
+
+
+def _convert(component: ComponentSpec, original: Path, destination: Path, dtype: str) -> None:
+    from ...models.full.load import convert  # imports torch: late, so that a dead link is told at once
+
+    convert(component, original, destination, dtype)
+
+
+def _raise_all(errors: Sequence[DiffStylerError]) -> None:
+    """Raises the errors as one."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise WeightsError(" ".join(e.message for e in errors), " ".join(dict.fromkeys(e.advice for e in errors)))

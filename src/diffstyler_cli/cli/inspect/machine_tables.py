@@ -1,0 +1,80 @@
+"""What `facts.py` found, as tables: versions, devices, models, what is missing and the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.filesize import decimal
+from rich.text import Text
+
+from ..terminal.tables import brief, facts_grid, plain_table, section
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def machine(facts: Mapping[str, Any], width: int) -> RenderableType:
+    """What `machine.py` found: versions, devices, models, what is missing and the next command."""
+    libraries = [f"{name} {number}" for name, number in facts["libraries"].items() if number]
+    absent = [name for name, number in facts["libraries"].items() if not number]
+    head = Text(f"diffstyler {facts['diffstyler']}", "bold")
+    rows = [("python", f"{facts['python']} on {facts['system']}"), ("libraries", ", ".join(libraries))]
+    rows.append(("not installed", ", ".join(absent)))
+    parts: list[RenderableType] = [head, facts_grid(rows), _devices(facts), _lite(facts)]
+    if "full" in facts["models"]:
+        parts.append(_full(facts, width))
+    parts += [Text(brief(problem), "yellow") for problem in facts["problems"]]
+    return Group(*parts)
+
+
+def _devices(facts: Mapping[str, Any]) -> RenderableType:
+    if not facts["devices"]:
+        return Group()
+    table = plain_table(
+        ("device", "left"), ("what", "left"), ("memory", "right"), ("free", "right"), ("dtypes", "left")
+    )
+    for device in facts["devices"]:
+        cores = f", {device['cores']} cores" if device["cores"] and device["name"] == "cpu" else ""
+        memory = ["–" if device[name] is None else decimal(device[name]) for name in ("memory", "free")]
+        dtypes = [f"{n} (emulated, slow)" if n in device["emulated"] else n for n in device["dtypes"]]
+        table.add_row(device["name"], brief(device["model"] + cores), *memory, ", ".join(dtypes))
+    chosen = facts["default"]
+    return section("Devices", table, Text(f"auto takes {chosen['device']} in {chosen['dtype']}: {chosen['why']}."))
+
+
+def _lite(facts: Mapping[str, Any]) -> RenderableType:
+    table = plain_table(("model", "left"), ("size", "right"), ("SHA-256", "left"), ("trained", "left"))
+    for model in facts["models"]["lite"]:
+        if model["bytes"] is None:
+            table.add_row(model["role"], Text("missing: install the package again", "red"), "", "")
+        else:
+            digest = Text(model["sha256"][:12], "dim")
+            table.add_row(model["role"], decimal(model["bytes"]), digest, brief(model["trained"] or "–"))
+    return section("Lite models, built in" + _used(facts, "lite"), table)
+
+
+def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
+    found = [part for part in facts["models"]["full"] if part["path"]]
+    columns = [("model", "left"), ("name", "left"), ("state", "left"), ("size", "right")]
+    table = plain_table(*columns, *([("where", "left")] if found else []))
+    for part in facts["models"]["full"]:
+        here = part["state"] != "missing"
+        state = Text(part["state"], "green" if here else "yellow")
+        size = decimal(part["bytes"] if here else part["download"])
+        where = [Text(brief(part["path"] or ""), "dim")] if found else []
+        table.add_row(part["key"], brief(part["name"]), state, size, *where)
+    cache, gone = facts["cache"], facts["missing"]["full"]
+    parts: list[RenderableType] = [table]
+    place = f"{brief(cache['path'])}: {decimal(cache['bytes'])} used, {decimal(cache['free'])} free on its disk"
+    if gone:
+        bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["state"] == "missing")
+        parts.append(Text(f"{len(gone)} of {len(facts['models']['full'])} are missing, {decimal(bytes_)} in all."))
+    return section(
+        "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
+    )
+
+
+def _used(facts: Mapping[str, Any], name: str) -> str:
+    return " (what --models auto takes)" if facts["auto"] == name else ""

@@ -1,0 +1,112 @@
+"""From a recipe back to the request that makes the same picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ...errors import DiffStylerError, InputImageError, UsageError
+from ...images.read import MAX_PIXELS, read_image
+from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
+from ...recipe import Recipe, Source
+from ..stylize.request import Request, check, without_idle
+from ..terminal.console import shown
+
+STREAM = "stdin"
+"""The name that a photo from standard input has in a recipe."""
+
+
+def request_of(
+    recipe: Recipe, picture: Path, photo: Path | None = None, *, check_pixels: bool = True
+) -> tuple[Request, list[str]]:
+    """The request that makes the picture again, and what a person should know of it.
+
+    Only what differs from this version's defaults is in it, besides seed, models, device and dtype.
+
+    Args:
+        picture: the file that carries the recipe; the photo is looked for beside it, then in the current folder.
+        photo: where the photo is instead; another photo is stylised in the same way.
+        check_pixels: read the photo and style images to see whether they are those of the recipe.
+
+    Raises:
+        InputImageError: the recipe does not say what it takes to make a picture.
+    """
+    damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images"))]
+    if damaged or not (recipe.prompts or recipe.style_images):
+        what = f"{shown(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
+        raise InputImageError(
+            f"The recipe of {shown(picture.name)} is damaged: {what}.", f"See diffstyler inspect {shown(picture)}."
+        )
+    notes: list[str] = []
+    image = str(photo) if photo else _find(recipe.photo, "photo", picture, notes, check_pixels)
+    if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
+        notes.append(f"{shown(photo)} is not the photo that the picture was made of.")
+    plain = recipe.settings.get("prompt_weight", recipe.defaults().prompt_weight)
+    size = recipe.photo.size
+    pixels = size[0] * size[1] if size else 0
+    places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
+    request = Request(
+        image=image,
+        prompts=tuple(render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)) for p in recipe.prompts),
+        style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
+        settings=recipe.changed() | places,
+        max_pixels=pixels if pixels > MAX_PIXELS else None,
+    )
+    try:
+        request = without_idle(request)
+        check(request)
+    except UsageError as error:
+        raise InputImageError(
+            f"The recipe of {shown(picture.name)} is damaged: {shown(error.message)}",
+            f"See diffstyler inspect {shown(picture)}.",
+        ) from error
+    strange = [name for name in recipe.unknown if name.startswith("settings.")]
+    if strange:
+        notes.append(f"Settings of another version are left out: {shown(', '.join(strange))}.")
+    if any(model.source.startswith("file") for model in recipe.models):
+        notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
+    return request, notes
+
+
+def find_photo(recipe: Recipe, picture: Path, photo: Path | None) -> tuple[Path | None, list[str]]:
+    """The photo of a recipe, `photo` if it is given; None where it is not there. And what a person should know."""
+    notes: list[str] = []
+    path = photo or Path(_find(recipe.photo, "photo", picture, notes, True))
+    return (path if path.is_file() else None), notes
+
+
+def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:
+    """The path of the picture that `source` names, by its pixels where the recipe has their hash."""
+    if source.name == STREAM:
+        notes.append(f"The {what} came from standard input: give --photo PATH, or pipe it in.")
+        return "-"
+    name = Path(source.name).name
+    if not name or name == "image" or name in (".", ".."):
+        notes.append(f"The recipe does not name the {what}: give --photo PATH.")
+        return "PHOTO"
+    places = [picture.with_name(name), Path(name)]
+    found = [place for place in places if os.path.isfile(place)]
+    right = [place for place in found if not check_pixels or _may_be(place, source)]
+    if right:
+        return str(right[0])
+    if found:
+        notes.append(f"{shown(found[0])} is not the {what} that the picture was made of: its pixels differ.")
+        return str(found[0])
+    where = "give --photo PATH" if what == "photo" else "put it there"
+    notes.append(f"The {what} {shown(name)} is neither beside the picture nor in this folder: {where}.")
+    return name
+
+
+def _style(source: Source, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> str:
+    path = _find(source, "style image", picture, notes, check_pixels)
+    weight = None if source.weight == plain else source.weight
+    said = render_prompt(Prompt(path, weight))
+    return said if parse_style_image(said) == StyleImage(Path(path), weight) else path
+
+
+def _may_be(path: Path, source: Source) -> bool:
+    """Whether the picture at `path` has the pixels of `source`, as far as both can be known."""
+    try:
+        return not source.pixels or read_image(path).fingerprint == source.pixels
+    except DiffStylerError:  # what is wrong with it is said by the run
+        return True

@@ -1,0 +1,58 @@
+"""`inspect --styles`: the styles that the built-in models know, how well they paint each, and where they fall short."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from ...models.lite.scores import LIMITS, style_scores
+from ...models.lite.styles import STYLES
+from ..terminal.tables import fitted
+from .job import Job
+
+NOTE = (
+    "first, top 3: share of pictures in which an independent classifier names the style first, among its first three; "
+    "rises: in which it sees more of the style than in the photo; content: how much of the photo stays, 0 to 1. "
+    "Photographs never trained on, defaults, 256 px. – where the classifier does not know the style."
+)
+
+
+def styles() -> list[dict[str, Any]]:
+    """Every style with its names, artists, scores and limits, as JSON."""
+    scores = style_scores()
+    return [
+        {
+            "name": style.names[0],
+            "names": list(style.names),
+            "artists": list(style.artists),
+            "scores": {k: v for k, v in dataclasses.asdict(scores[style.key]).items() if k != "key"},
+            "limits": LIMITS[style.key],
+        }
+        for style in STYLES
+    ]
+
+
+def show_styles(job: Job) -> None:
+    """The table of styles."""
+    rows = styles()
+    job.account.fields = {"styles": rows}
+    columns = [("style", "left", 0), ("first", "right", 50), ("top 3", "right", 0), ("rises", "right", 60)]
+    columns += [("content", "right", 0), ("limits", "left", 90), ("also", "left", 120)]
+    cells = [
+        (
+            Text(row["name"], "bold"),
+            *(_percent(row["scores"][name]) for name in ("first", "top3", "rises")),
+            f"{row['scores']['content']:.2f}",
+            row["limits"],
+            ", ".join([*row["names"][1:], *row["artists"]]),
+        )
+        for row in rows
+    ]
+    job.console.report(Group(fitted(job.console.paper.width, columns, cells), Text(), Text(NOTE, "dim")))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"

@@ -1,0 +1,63 @@
+"""The models of a command line and of what its menus run after it: loaded when they are first needed, and only once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..config import MachineConfig
+from .terminal.notices import Notices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..pipeline import Stylizer
+    from .terminal.console import Console
+
+LITE_NOTICE = "Using the built-in lite models. Full-size ones: diffstyler download"
+
+
+class LoadedModels:
+    """Holds the model set; the one that is loaded first serves all later requests."""
+
+    def __init__(self) -> None:
+        self.stylizer: Stylizer | None = None
+        self.seconds = 0.0
+        """That loading took."""
+
+    def load(self, machine: MachineConfig, weights: Mapping[str, Path], console: Console, notices: Notices) -> Stylizer:
+        """The model set; says which one it is and where it runs. Raises as `Stylizer.load`."""
+        if self.stylizer is None:
+            began = time.monotonic()
+            with console.working("Loading the models"):
+                from ..pipeline import Stylizer
+
+                stylizer = self.stylizer = Stylizer.load(
+                    machine.models,
+                    device=machine.device,
+                    dtype=machine.dtype,
+                    weights=weights,
+                    art_model=machine.art_model,
+                )
+            self.seconds = time.monotonic() - began
+            if stylizer.name == "lite" and machine.models != "lite":
+                notices.add(LITE_NOTICE)
+            notices.add(stylizer.notices)
+            where = f"{stylizer.device}, {_dtype(stylizer)}"
+            console.say(f"{stylizer.name} models on {where}; loaded in {self.seconds:.1f} s", "dim")
+        return self.stylizer
+
+    def facts(self) -> dict[str, Any]:
+        """What the JSON documents say of the models."""
+        stylizer = self.stylizer
+        return {
+            "models": stylizer.name if stylizer else None,
+            "device": str(stylizer.device) if stylizer else None,
+            "dtype": _dtype(stylizer) if stylizer else None,
+            "load_seconds": round(self.seconds, 3),
+        }
+
+
+def _dtype(stylizer: Stylizer) -> str:
+    return str(stylizer.dtype).removeprefix("torch.")

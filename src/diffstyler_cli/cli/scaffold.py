@@ -1,0 +1,165 @@
+"""What every command does around its work, once: console, log, warnings, interruptions, the JSON document, exit codes.
+
+A command is a function whose first parameter is a `Call`. `scaffold` gives it the options that all commands have, and
+those of groups that its signature names: `settings` (one option a setting) and `weights` (one a component).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from .models import LoadedModels
+from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
+from .terminal.console import Console
+from .terminal.errors import Failure, Interrupted, Terminated, explain
+from .terminal.log import LOG_FILE, open_log
+
+JSON = "Print one JSON document in place of the paths."
+QUIET = "Print nothing but the paths and errors."
+NO_INPUT = "Never ask; what is missing is an error (exit code 2)."
+DEBUG = "Show the traceback of an error, and all warnings."
+
+
+class Account(Protocol):
+    """What a command did: for its JSON document, and for the line that is shown when it is interrupted."""
+
+    def document(self, failure: Failure | None) -> dict[str, Any]:
+        """The JSON document; `failure` is what ended the command, None where all is well."""
+
+    def kept(self, what: str) -> tuple[str, str]:
+        """Message and advice after `what` ("Interrupted", "Terminated") cut it short."""
+
+
+@dataclass
+class State:
+    """What the command lines of one process share: those that menus run are given the same models."""
+
+    arguments: list[str]
+    dispatch: Callable[[list[str]], int]
+    """Runs another command line with the same models; returns its exit code."""
+    console: Console
+    models: LoadedModels
+
+
+@dataclass
+class Call:
+    """One call of a command."""
+
+    state: State
+    console: Console
+    no_input: bool
+    account: Account | None = None
+    """Set by the command as soon as there is something to tell of."""
+    documented: bool = True
+    """Whether --json prints the account's document; not where standard output carries a picture."""
+
+    @property
+    def why_not_ask(self) -> str:
+        """Why this call may not ask questions; "" where it may."""
+        return "--no-input is given" if self.no_input else self.console.why_not_ask()
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether menus may be offered after the work."""
+        return not (self.why_not_ask or self.console.quiet or self.console.json)
+
+    def document(self, failure: Failure | None) -> None:
+        """Prints the JSON document if it is asked for."""
+        if self.console.json and self.documented and self.account is not None:
+            self.console.document(self.account.document(failure))
+
+
+def scaffold(
+    *,
+    json: str = JSON,
+    quiet: str = QUIET,
+    no_input: str | None = NO_INPUT,
+    read: Callable[[str, str | bool], Any] = parse,
+) -> Callable[[Callable[..., None]], Callable[..., int]]:
+    """Makes a command of a function (call: Call, *, …) -> None.
+
+    Args:
+        json, quiet, no_input: help of these options; without `no_input` the command never asks.
+        read: makes a value of a setting's name and text; errors in it come before the command's own.
+    """
+
+    def decorate(body: Callable[..., None]) -> Callable[..., int]:
+        signature = inspect.signature(body, eval_str=True)
+        groups = {"settings": settings_parameters(), "weights": weights_parameters()}
+        own = list(signature.parameters.values())[1:]
+        parameters = [_context()]
+        for parameter in own:
+            parameters += groups.get(parameter.name, [parameter])
+        parameters += _common(json, quiet, no_input)
+
+        @functools.wraps(body)
+        def command(context: typer.Context, **given: Any) -> int:
+            used: dict[str, Any] = {}
+            if "settings" in signature.parameters:
+                values = {p.name: given.pop(p.name) for p in groups["settings"]}
+                used["settings"] = {name: read(name, value) for name, value in values.items() if value is not None}
+            if "weights" in signature.parameters:
+                paths = {p.name.removesuffix("_weights"): given.pop(p.name) for p in groups["weights"]}
+                used["weights"] = {key: path for key, path in paths.items() if path is not None}
+            state: State = context.obj
+            console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
+            log_file, debug = given.pop("log_file"), given.pop("debug")
+            if log_file is not None:
+                open_log(log_file, state.arguments)
+            if not debug:
+                warnings.simplefilter("ignore")
+            _carry_out(body, Call(state, console, given.pop("no_input", False)), {**given, **used})
+            return 0
+
+        command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect
+        command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": int}
+        return command
+
+    return decorate
+
+
+def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, Any]) -> None:
+    try:
+        try:
+            body(call, **arguments)
+        except KeyboardInterrupt:
+            raise Interrupted(130, *_kept(call, "Interrupted")) from None
+        except Terminated:
+            raise Interrupted(143, *_kept(call, "Terminated")) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        call.document(explain(error))
+        raise
+    call.document(None)
+
+
+def _kept(call: Call, what: str) -> tuple[str, str]:
+    return call.account.kept(what) if call.account is not None else (f"{what}.", "")
+
+
+def _context() -> inspect.Parameter:
+    return inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+
+def _common(json: str, quiet: str, no_input: str | None) -> list[inspect.Parameter]:
+    rows: list[tuple[str, Any, Any, Any]] = [
+        ("json", bool, option(TERMINAL, json, "--json"), False),
+        ("quiet", bool, option(TERMINAL, quiet, "-q", "--quiet"), False),
+        ("no_input", bool, option(TERMINAL, no_input or "", "--no-input", "--yes"), False),
+        ("log_file", Path | None, option(TERMINAL, LOG_FILE, "--log-file", takes="FILE"), None),
+        ("debug", bool, option(TERMINAL, DEBUG, "--debug"), False),
+    ]
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
+        for name, kind, made, default in rows
+        if name != "no_input" or no_input is not None
+    ]

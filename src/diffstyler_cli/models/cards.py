@@ -1,0 +1,52 @@
+"""One row for each diffusion network: what it predicts, at which times and sizes it was trained, what it takes.
+
+Pure data, free to import. The network classes take their facts from here, `inspect` and docs/weights.md show them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """Facts of a diffusion network.
+
+    Args:
+        name: what recipes and messages call it.
+        role: the part it plays, "photo" or "art".
+        set: the model set that it belongs to.
+        prediction: what it predicts: "v" is the velocity αε − σx₀ (Salimans & Ho 2022).
+        native_size: side of the square pictures that it was trained on, in pixels.
+        multiple: height and width of its input must be divisible by this.
+        t_min, t_max: the times that it was trained on; the pipeline clamps t to them.
+        cond_dim: length of its condition embedding; None for an unconditional network.
+    """
+
+    name: str
+    role: Literal["photo", "art"]
+    set: Literal["lite", "full"]
+    prediction: Literal["v"]
+    native_size: int
+    multiple: int
+    t_min: float
+    t_max: float
+    cond_dim: int | None
+
+
+DDPM_T_MIN, DDPM_T_MAX = 0.006366144672160749, 0.9957106717323309
+"""`diffusion.schedule.T_MIN` and `T_MAX`, the ends of DDPM's linear schedule as times; a test compares them."""
+
+CARDS = (
+    NetworkCard("lite-photo", "photo", "lite", "v", 256, 16, 0.0, 1.0, 256),
+    NetworkCard("lite-art", "art", "lite", "v", 256, 16, 0.0, 1.0, None),
+    NetworkCard("cc12m_1_cfg", "photo", "full", "v", 256, 64, 0.0, 1.0, 512),
+    NetworkCard("wikiart_256", "art", "full", "v", 256, 64, DDPM_T_MIN, DDPM_T_MAX, None),
+)  # fmt: skip
+"""Every network that the package knows how to run."""
+
+
+def card(name: str) -> NetworkCard:
+    """The network of that name. Raises `KeyError` for any other."""
+    return {card.name: card for card in CARDS}[name]

@@ -1,0 +1,106 @@
+"""What a picture is to look like: prompts and style images as embeddings, and what is wrong with a prompt's words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..images import to_tensor, working_size
+from ..losses.instruction import Cutouts, prompt_target
+from ..models.base import Components
+from ..models.lite.styles import FEATURED, STYLES
+from ..prompts import Prompt, StyleImage, parse_prompt
+from .style_images import StylePicture, read_style
+
+STYLE_VIEWS = 8
+"""Cutouts of a style image whose mean embedding stands for it."""
+_EMPTY_WORDS = frozenset(("a", "an", "of", "in", "the", "by", "made", "style", "picture", "art", "work", "artwork"))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Prompts, then style images, as unit embeddings (K×D) with weights w_k."""
+
+    prompts: list[Prompt]
+    styles: list[StylePicture]
+    embeddings: Tensor
+    weights: list[float]
+
+    def target(self) -> Tensor:
+        """The embedding (D,) that the pictures should have. Raises `UsageError` if the parts cancel each other out."""
+        return prompt_target(self.embeddings, torch.tensor(self.weights))
+
+
+def make_conditions(
+    parts: Components,
+    prompts: Sequence[str | Prompt] | str,
+    style_images: Sequence[str | Path | StyleImage | StylePicture],
+    prompt_weight: float,
+    device: torch.device,
+) -> Conditions:
+    """Embeds prompts and style images, those without a weight at `prompt_weight`.
+
+    Raises:
+        UsageError: there are none, or a prompt has no word that the encoder knows.
+        InputImageError: a style image cannot be read.
+    """
+    texts = parsed(prompts)
+    styles = [s if isinstance(s, StylePicture) else read_style(s) for s in style_images]
+    if not texts and not styles:
+        raise UsageError("There is no prompt.", 'Say what the picture should look like, as in "oil painting".')
+    check_prompts(parts, texts)
+    encoder = parts.encoder
+    rows = [encoder.encode_text([p.text for p in texts])] if texts else []
+    for style in styles:
+        rgb = style.loaded.rgb
+        picture, _ = to_tensor(rgb, working_size(rgb.size, 2 * encoder.image_size))
+        views = Cutouts(STYLE_VIEWS, encoder.image_size, seed=0)(picture.to(device))
+        mean = encoder.encode_image(views).mean(0, keepdim=True)
+        rows.append(torch.nn.functional.normalize(mean, dim=-1))
+    given = [p.weight for p in texts] + [s.weight for s in styles]
+    return Conditions(texts, styles, torch.cat(rows), [prompt_weight if w is None else w for w in given])
+
+
+def parsed(prompts: Sequence[str | Prompt] | str) -> list[Prompt]:
+    """Prompts given as text or parsed already. Raises `UsageError` as `parse_prompt`."""
+    listed = [prompts] if isinstance(prompts, str) else prompts
+    return [p if isinstance(p, Prompt) else parse_prompt(p) for p in listed]
+
+
+def check_prompts(parts: Components, prompts: Sequence[str | Prompt]) -> list[str]:
+    """What a person should know of the prompts: words that the encoder has never learnt, one line each.
+
+    Raises:
+        UsageError: a prompt has no known word at all.
+    """
+    notices = []
+    for prompt in parsed(prompts):
+        unknown = parts.encoder.unknown_words(prompt.text)
+        if not unknown:
+            continue
+        words = ", ".join(f'"{word}"' for word in unknown)
+        near = f"Nearest known styles: {', '.join(nearest_styles(prompt.text))}."
+        known = [w for w in _words(prompt.text) if w not in unknown and w not in _EMPTY_WORDS]
+        if not known:
+            raise UsageError(f'The {parts.name} models know no word of "{prompt.text}".', near)
+        notices.append(f"The {parts.name} models do not know {words}; the rest of the prompt counts. {near}")
+    return notices
+
+
+def nearest_styles(text: str, count: int = 3) -> list[str]:
+    """The known style names that are spelt most like `text`, the most popular ones if none is alike."""
+    names = {name: style.names[0] for style in STYLES for name in (*style.names, *style.artists)}
+    close = difflib.get_close_matches(text.lower(), names, n=2 * count, cutoff=0.5)
+    close += [m for word in _words(text) for m in difflib.get_close_matches(word, names, n=1, cutoff=0.7)]
+    found = list(dict.fromkeys(names[name] for name in close))
+    return (found or list(FEATURED))[:count]
+
+
+def _words(text: str) -> list[str]:
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()

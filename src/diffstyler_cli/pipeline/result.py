@@ -1,0 +1,144 @@
+"""What a run yields: a record a step, then the finished pictures with their recipes. Importing it loads no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..config import MachineConfig, StylizeConfig
+from ..recipe import SCHEMA
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from ..images import LoadedImage
+    from ..losses.report import TermReport
+    from ..models.base import ComponentInfo
+    from ..prompts import Prompt
+    from .style_images import StylePicture
+
+LIBRARIES = ("torch", "open_clip_torch")
+"""Libraries whose versions a picture depends on to the last bit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a run. `phase` is "free", "noise" or "sample"; `step` counts from 1 to `steps` within it."""
+
+    phase: str
+    step: int
+    steps: int
+    pred: Tensor | None
+    """x̂0, B×3×H×W in about [-1, 1], still padded, B pictures made together; None before there is one worth showing."""
+    losses: dict[str, TermReport] | None
+    seconds: float
+    """Since the run began."""
+    size: tuple[int, int]
+    """(width, height) of the picture without the padding."""
+
+    def preview(self) -> Image:
+        """x̂0 (the first one) as a picture. Raises ValueError where `pred` is None."""
+        from ..images import to_image
+
+        if self.pred is None:
+            raise ValueError(f"no prediction in phase {self.phase}")
+        return to_image(self.pred[:1], self.size)
+
+
+@dataclass(frozen=True)
+class StylizeResult:
+    """A finished picture: `losses` by sampling step, and the `recipe` that makes it again."""
+
+    image: Image
+    losses: list[dict[str, TermReport]]
+    recipe: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event of a run."""
+
+    results: tuple[StylizeResult, ...]
+    """The pictures; several where they were made as one batch."""
+
+    @property
+    def result(self) -> StylizeResult:
+        """The picture of a run that made one. Raises ValueError where there are several."""
+        (result,) = self.results
+        return result
+
+
+Event: TypeAlias = Progress | Finished
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the recipes of all pictures of a run have in common.
+
+    Args:
+        machine: the machine's settings as they were resolved, never "auto".
+        models: by role.
+        overflowed: roles of networks that overflowed in fp16 and went on in fp32.
+        prompts, styles: what was asked for; `weights` are those that they had in the end, prompts first.
+    """
+
+    machine: MachineConfig
+    models: Mapping[str, ComponentInfo]
+    overflowed: Sequence[str]
+    photo: LoadedImage
+    prompts: Sequence[Prompt]
+    styles: Sequence[StylePicture]
+    weights: Sequence[float]
+
+
+def recipe_of(
+    made: Made,
+    config: StylizeConfig,
+    size: tuple[int, int],
+    history: Sequence[Mapping[str, TermReport]],
+    timings: Mapping[str, float],
+) -> dict[str, Any]:
+    """What `inspect` shows and what makes the picture again, as JSON (docs/metadata.md).
+
+    Args:
+        size: (width, height) of the picture.
+        history: the losses by sampling step.
+        timings: seconds by phase.
+    """
+    count = len(made.prompts)
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "input": {
+            "name": made.photo.name,
+            "size": list(made.photo.original_size),
+            "pixels_sha256": made.photo.fingerprint,
+        },
+        "size": list(size),
+        "prompts": [
+            {"text": prompt.text, "weight": weight}
+            for prompt, weight in zip(made.prompts, made.weights[:count], strict=True)
+        ],
+        "style_images": [
+            {"name": style.path.name, "weight": weight, "pixels_sha256": style.loaded.fingerprint}
+            for style, weight in zip(made.styles, made.weights[count:], strict=True)
+        ],
+        "settings": dataclasses.asdict(config) | dataclasses.asdict(made.machine),
+        "t1_steps": config.t1_steps(),
+        "dtype": TORCH_NAMES[made.machine.dtype],
+        "overflowed": sorted(made.overflowed),
+        "models": {role: dataclasses.asdict(info) for role, info in made.models.items()},
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "losses": {
+            name: {"start": dataclasses.asdict(history[0][name]), "final": dataclasses.asdict(term)}
+            for name, term in (history[-1] if history else {}).items()
+        },
+        "timings": {phase: round(seconds, 3) for phase, seconds in timings.items()},
+        "steps": [{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
+    }

@@ -1,0 +1,200 @@
+"""The passes of a run on loaded networks: free diffusion, then guided dual sampling (Huang et al. 2022, figure 2).
+
+A sweep calls these directly: cells that differ in λ alone share one free diffusion and are sampled as one batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..config import MachineConfig, StylizeConfig
+from ..diffusion.dual import batched_cfg, checked, clamped, mix
+from ..diffusion.free import free_diffusion, fresh_noise, optimise_noise, predictor
+from ..diffusion.guidance import guided
+from ..diffusion.schedule import t_grid
+from ..diffusion.solvers import ModelFn, Step, sample
+from ..errors import UsageError
+from ..images import restore_alpha, to_image
+from ..losses.aesthetic import AestheticLoss
+from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
+from ..losses.objective import LossFn, Objective, Shared
+from ..losses.report import ObjectiveReport, TermReport
+from ..losses.tv import total_variation
+from ..models.base import Components, VelocityNetwork
+from .conditions import Conditions
+from .result import Event, Finished, Made, Progress, StylizeResult, recipe_of
+from .subject import Subject
+
+NOISE_RATE = 0.02
+"""Learning rate of Adam on the learnable noise, in units of its standard deviation."""
+
+
+class Networks:
+    """The two diffusion networks as they are evaluated: their precision, layout of memory, and overflow.
+
+    `machine` are the settings as they were resolved; `notices` are lines that a person should know.
+    """
+
+    def __init__(self, parts: Components, device: torch.device, dtype: torch.dtype, machine: MachineConfig) -> None:
+        self.parts = parts
+        self.device = device
+        self.dtype = dtype
+        self.machine = machine
+        self.notices: list[str] = []
+        self._overflowed: set[VelocityNetwork] = set()
+
+    @property
+    def overflowed(self) -> list[str]:
+        """Roles of the networks that run in float32 because they overflowed in fp16."""
+        return [network.role for network in self._overflowed]
+
+    def unconditioned(self, network: VelocityNetwork) -> ModelFn:
+        """(x, t) -> v of a network under the null condition, t kept in the range that it was trained on."""
+        return clamped(lambda x, t: self._evaluate(network, x, t), network.t_min, network.t_max)
+
+    def prompted(self, conditions: Conditions) -> ModelFn:
+        """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range."""
+        photo = self.parts.photo
+        network: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, t, cond: self._evaluate(photo, x, t, cond)  # noqa: E731
+        guidance = batched_cfg(network, conditions.embeddings, conditions.weights)
+        return clamped(guidance, photo.t_min, photo.t_max)
+
+    def _evaluate(self, network: VelocityNetwork, x: Tensor, *rest: Tensor) -> Tensor:
+        """v; from the first overflow of fp16 on, that network computes in float32."""
+        # MPS's convolutions gain nothing from channels last
+        x = x if self.device.type == "mps" else x.contiguous(memory_format=torch.channels_last)
+        v: Tensor
+        if network not in self._overflowed:
+            # the full networks are stored in their dtype; the lite ones are float32 and cast as they go
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                v = network(x, *rest)
+            if self.dtype != torch.float16 or bool(v.isfinite().all()) or not bool(x.isfinite().all()):
+                return v
+            self._overflowed.add(network.float())
+            self.notices.append(f"The {network.role} network overflowed in fp16 and goes on in fp32, which is slower.")
+        v = network(x, *rest)
+        return v
+
+
+def make_objective(
+    parts: Components, subject: Subject, conditions: Conditions, config: StylizeConfig
+) -> Objective | None:
+    """L_total of one run, or of several made together; None where nothing follows it or every weight is 0.
+
+    Raises `UsageError` where the prompts cancel each other out, or --noise-iters has no loss to follow.
+    """
+    if not (config.guidance_scale or config.noise_iters):
+        return None
+    seed = config.seed or 0
+    cutouts = Cutouts(config.cutouts, parts.encoder.image_size, seed)
+    embed = Shared(CutoutEmbeddings(parts.encoder.encode_image, cutouts))
+    terms: dict[str, tuple[LossFn, float]] = {}
+    if config.w_instruction:
+        terms["instruction"] = InstructionLoss(embed, conditions.target(), config.distance), config.w_instruction
+    if config.w_content:
+        terms["content"] = subject.content_loss, config.w_content
+    if config.w_nce:
+        terms["nce"] = subject.nce_loss(seed), config.w_nce
+    if config.w_aesthetic:
+        terms["aesthetic"] = AestheticLoss(embed, parts.aesthetic), config.w_aesthetic
+    if config.w_tv:
+        terms["tv"] = total_variation, config.w_tv
+    subject.maps.clear()
+    if not terms and config.noise_iters:
+        raise UsageError("--noise-iters has no loss to follow.", "Give a loss a weight above 0.")
+    return Objective(terms, [subject.maps, embed]) if terms else None
+
+
+def run_free(networks: Networks, subject: Subject, config: StylizeConfig) -> Iterator[Step]:
+    """Free diffusion of the photo; the last step's `x` is where sampling starts. No prompt, λ or seed is in it."""
+    null = checked(networks.unconditioned(networks.parts.photo), "photo network")
+    grid = t_grid(config.t1_steps())
+    return free_diffusion(null, subject.x0, grid, config.steps, config.solver, config.round_trip)
+
+
+def run_sampling(
+    networks: Networks,
+    subject: Subject,
+    conditions: Conditions,
+    objective: Objective | None,
+    start: Tensor,
+    configs: Sequence[StylizeConfig],
+    timings: Mapping[str, float],
+) -> Iterator[Event]:
+    """Guided dual sampling from `start`, the end of `run_free`: one picture a config, together as one batch.
+
+    `configs` have their seed set and differ in `lam` alone; their pictures share fresh noise, cutouts and places
+    with what each would be by itself. `timings` are the seconds that went before; to them each picture adds its
+    share of the batch's. The last event has the pictures.
+
+    Raises:
+        NumericalError: NaN from a network or a loss, naming the step.
+    """
+    config, count = configs[0], len(configs)
+    lam = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
+    photo_fn, art_fn = networks.prompted(conditions), networks.unconditioned(networks.parts.art)
+    grid = t_grid(config.t1_steps())
+    spent = dict(timings)
+    began, before = time.monotonic(), sum(timings.values())
+
+    def progress(phase: str, step: int, steps: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
+        losses = report.terms if report is not None else None
+        return Progress(phase, step, steps, pred, losses, before + time.monotonic() - began, subject.size)
+
+    noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
+    x = fresh_noise(start, config.fresh_noise, noise.to(networks.device))
+    x = x if count == 1 else x.repeat(count, 1, 1, 1)
+    if config.noise_iters and objective is not None:
+        mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
+        predict = predictor(mixed, float(grid[config.steps]), through=config.guide != "none")
+        for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
+            x = update.x
+            yield progress("noise", update.index + 1, update.count, None, update.report)
+        spent["noise"] = (time.monotonic() - began) / count
+
+    reports: list[ObjectiveReport] = []
+    model = guided(
+        photo_fn, art_fn, lam, objective or _no_objective, guide=config.guide,
+        scale=config.guidance_scale if objective else 0.0, on_report=reports.append,
+    )  # fmt: skip
+    histories: list[list[dict[str, TermReport]]] = [[] for _ in configs]
+    sampling = time.monotonic()
+    for step in sample(model, x, grid, config.steps, config.solver):
+        # a solver of several stages reports more than once a step; the first is at the step's start
+        report = reports[0] if reports else None
+        reports.clear()
+        if report is not None:
+            for history, terms in zip(histories, report.samples, strict=True):
+                history.append(terms)
+        x = step.x
+        yield progress("sample", step.index + 1, step.count, step.pred, report)
+    spent["sample"] = (time.monotonic() - sampling) / count
+    spent["total"] = sum(spent.values())
+    made = Made(
+        networks.machine, networks.parts.info, networks.overflowed, subject.loaded,
+        conditions.prompts, conditions.styles, conditions.weights,
+    )  # fmt: skip
+    rows = zip(x.split(1), configs, histories, strict=True)
+    yield Finished(tuple(_result(subject, made, x_0, config, history, spent) for x_0, config, history in rows))
+
+
+def _result(
+    subject: Subject, made: Made, x: Tensor, config: StylizeConfig, history: list[dict[str, TermReport]],
+    timings: Mapping[str, float],
+) -> StylizeResult:  # fmt: skip
+    loaded = subject.loaded
+    picture = to_image(x, subject.size)
+    if config.original_size:
+        picture = picture.resize(loaded.original_size, Image.Resampling.LANCZOS)
+    picture = restore_alpha(picture, loaded.alpha)
+    recipe = recipe_of(made, config, picture.size, history, timings)
+    return StylizeResult(picture, history, recipe, config.seed or 0)
+
+
+def _no_objective(pred: Tensor) -> ObjectiveReport:
+    raise AssertionError("guidance of scale 0 reads no losses")

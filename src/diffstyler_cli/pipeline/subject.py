@@ -1,0 +1,48 @@
+"""The photo of a run."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..images import LoadedImage, Source, read_image, to_tensor, working_size
+from ..losses.content import ContentLoss
+from ..losses.nce import NCELoss
+from ..losses.objective import Shared
+from ..models.base import Components, ContentFeatures
+
+
+class Subject:
+    """A photo at its working size, and what the losses keep of it, computed once for all the runs on it."""
+
+    def __init__(self, loaded: LoadedImage, size: tuple[int, int], x0: Tensor, features: ContentFeatures) -> None:
+        self.loaded = loaded
+        self.size = size
+        """(width, height) without the padding."""
+        self.x0 = x0
+        """1×3×H×W in [-1, 1], padded."""
+        self.maps = Shared(features)
+        self._layers = features.content_layers, features.nce_layers
+        self._nce: tuple[int, NCELoss] | None = None
+
+    @cached_property
+    def content_loss(self) -> ContentLoss:
+        """The content loss against this photo."""
+        return ContentLoss(self.maps, self._layers[0], self.x0)
+
+    def nce_loss(self, seed: int) -> NCELoss:
+        """The contrastive loss against this photo, with the places and projections of `seed`; the latest is kept."""
+        if self._nce is None or self._nce[0] != seed:
+            self._nce = seed, NCELoss(self.maps, self._layers[1], self.x0, seed)
+        return self._nce[1]
+
+
+def make_subject(parts: Components, image: Source | LoadedImage, size: int, device: torch.device) -> Subject:
+    """The photo at about `size` x `size` pixels. Raises `InputImageError` if it cannot be read."""
+    loaded = image if isinstance(image, LoadedImage) else read_image(image)
+    inner = working_size(loaded.rgb.size, size)
+    multiple = max(parts.photo.multiple, parts.art.multiple)
+    x0 = to_tensor(loaded.rgb, inner, multiple)[0].to(device)
+    return Subject(loaded, inner, x0, parts.features)
