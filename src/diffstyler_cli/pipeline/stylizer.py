@@ -29,7 +29,7 @@ from ..diffusion.guidance import guided
 from ..diffusion.schedule import t_grid
 from ..diffusion.solvers import ModelFn, Step, sample
 from ..errors import UsageError
-from ..images import SCHEMA, LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
+from ..images import LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
 from ..losses.aesthetic import AestheticLoss
 from ..losses.content import ContentLoss
 from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss, prompt_target
@@ -40,6 +40,18 @@ from ..models.base import Components, ContentFeatures, VelocityNetwork
 from ..models.lite.files import is_lite
 from ..models.lite.styles import FEATURED, STYLES
 from ..prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ..recipe.schema import (
+    SCHEMA,
+    TORCH_NAMES,
+    LossEnds,
+    Model,
+    Photo,
+    PromptSaid,
+    Record,
+    Settings,
+    StyleShown,
+    Term,
+)
 
 _LITE_ROLES = {"photo": "photo", "art": "art", "clip": "encoder", "vgg": "features", "aesthetic": "aesthetic"}
 """Role in the lite set of each field of `WeightPaths`."""
@@ -434,31 +446,35 @@ class Stylizer:
         """What `inspect` shows and what makes the picture again, as JSON."""
         prompts, styles, weights = conditions.prompts, conditions.styles, conditions.weights
         n = len(prompts)
-        return {
-            "schema": SCHEMA,
-            "version": __version__,
-            "input": {"name": loaded.name, "size": list(loaded.original_size), "pixels_sha256": loaded.fingerprint},
-            "size": list(picture.size),
-            "prompts": [{"text": p.text, "weight": w} for p, w in zip(prompts, weights[:n], strict=True)],
-            "style_images": [
-                {"name": s.path.name, "weight": w, "pixels_sha256": s.image.fingerprint if s.image else None}
+        settings = dataclasses.asdict(config) | {"models": self.name, "art_model": self.art_model}
+        places = {"device": self.device.type, "dtype": _DTYPE_NAMES[self.dtype]}
+        return Record(
+            schema=SCHEMA,
+            version=__version__,
+            input=Photo(name=loaded.name, size=list(loaded.original_size), pixels_sha256=loaded.fingerprint),
+            size=list(picture.size),
+            prompts=[PromptSaid(text=p.text, weight=w) for p, w in zip(prompts, weights[:n], strict=True)],
+            style_images=[
+                StyleShown(name=s.path.name, weight=w, pixels_sha256=s.image.fingerprint if s.image else None)
                 for s, w in zip(styles, weights[n:], strict=True)
             ],
-            "settings": dataclasses.asdict(config)
-            | {"models": self.name, "art_model": self.art_model}
-            | {"device": self.device.type, "dtype": _DTYPE_NAMES[self.dtype]},
-            "t1_steps": config.t1_steps(),
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "overflowed": sorted(network.role for network in self._overflowed),
-            "models": {role: dataclasses.asdict(info) for role, info in self.components.info.items()},
-            "libraries": {name: version(name) for name in ("torch", "open_clip_torch")},
-            "losses": {
-                name: {"start": dataclasses.asdict(history[0][name]), "final": dataclasses.asdict(term)}
+            settings=Settings(**settings | places),
+            t1_steps=config.t1_steps(),
+            dtype=TORCH_NAMES[places["dtype"]],
+            overflowed=sorted(network.role for network in self._overflowed),
+            models={role: Model(**dataclasses.asdict(info)) for role, info in self.components.info.items()},
+            libraries={name: version(name) for name in ("torch", "open_clip_torch")},
+            losses={
+                name: LossEnds(start=_term(history[0][name]), final=_term(term))
                 for name, term in (history[-1] if history else {}).items()
             },
-            "timings": {phase: round(seconds, 3) for phase, seconds in timings.items()},
-            "steps": [{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
-        }
+            timings={phase: round(seconds, 3) for phase, seconds in timings.items()},
+            steps=[{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
+        ).to_json()
+
+
+def _term(report: TermReport) -> Term:
+    return Term(**dataclasses.asdict(report))
 
 
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}

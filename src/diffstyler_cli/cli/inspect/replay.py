@@ -17,6 +17,7 @@ from ...recipe import Recipe, Source, same_but_for_time
 from ..stylize.request import Request, check, without_idle
 from ..stylize.session import Session
 from ..terminal.console import Console, shown
+from .tables import brief
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,7 +75,7 @@ def request_of(
     """
     damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images"))]
     if damaged or not (recipe.prompts or recipe.style_images):
-        what = f"{shown(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
+        what = f"{brief(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
         raise InputImageError(
             f"The recipe of {shown(picture.name)} is damaged: {what}.", f"See diffstyler inspect {shown(picture)}."
         )
@@ -103,7 +104,7 @@ def request_of(
         ) from error
     strange = [name for name in recipe.unknown if name.startswith("settings.")]
     if strange:
-        notes.append(f"Settings of another version are left out: {shown(', '.join(strange))}.")
+        notes.append(f"Settings of another version are left out: {brief(', '.join(strange))}.")
     if any(model.source.startswith("file") for model in recipe.models):
         notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
     return request, notes
