@@ -49,7 +49,9 @@ def _option(default: Any, flag: str, panel: str, help: str, **kwargs: Any) -> An
 
 @dataclass(frozen=True)
 class StylizeConfig:
-    """The settings of one stylised picture, whatever it is computed on. Defaults are the lite models'; `defaults("full")` gives the full set's.
+    """The settings of one stylised picture, whatever it is computed on.
+
+    Defaults are the lite models'; `defaults("full")` gives the full set's.
 
     `validate()` raises `UsageError` on the first value out of range. Equations: Huang et al. 2022 (arXiv 2211.10682).
     """

@@ -25,11 +25,12 @@ began = time.perf_counter()
 import os, torch
 from pathlib import Path
 from diffstyler_cli.models.full import load as full
+from diffstyler_cli.models.full.files import find_full
 from diffstyler_cli.weights.settings import read_settings
 before = sum(os.times()[:2])
 imported, low = time.perf_counter(), peak()
 settings, keys = read_settings(), json.loads(sys.argv[1])
-files = full.find_full(settings)[0]
+files = find_full(settings)[0]
 if set(keys) == set(files):
     parts = full.load_full(settings, "cpu", torch.float32)
     modules = [parts.photo, parts.art, parts.encoder, parts.features, parts.aesthetic]

@@ -30,7 +30,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfdbinary: Any) -> Iterator[Callable[
 
     from diffstyler_cli.cli.app import run
 
-    monkeypatch.setitem(sys.modules, "diffstyler_cli.pipeline", None)
+    monkeypatch.setitem(sys.modules, "diffstyler_cli.pipeline.stylizer", None)
     fake_app.install()
     before = signal.getsignal(signal.SIGTERM)
 

@@ -9,9 +9,9 @@ import pytest
 from cli_harness import Outcome, environment
 
 from diffstyler_cli import __version__
-from diffstyler_cli.cli.options import default_of, sentence, values
+from diffstyler_cli.cli.options import sentence, values
 from diffstyler_cli.cli.terminal.errors import EXIT_CODES
-from diffstyler_cli.config import options
+from diffstyler_cli.config import default_of, options
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["stylize", "--help"], ["stylize", "--lamda", "1"]])

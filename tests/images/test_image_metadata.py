@@ -16,7 +16,8 @@ from image_files import GREY, check_message, gradient, png_chunk, png_file, save
 from PIL import Image
 
 from diffstyler_cli.errors import InputImageError
-from diffstyler_cli.images import SCHEMA, encode_image, read_image, read_recipe, write_image
+from diffstyler_cli.images import encode_image, read_image, read_recipe, write_image
+from diffstyler_cli.recipe import SCHEMA
 
 FORMATS = ["PNG", "JPEG", "WEBP"]
 RECIPE: dict[str, Any] = {

@@ -13,25 +13,13 @@ from cli_harness import Outcome
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from recipe_data import ESCAPES, RECIPES, VALUES
 
 from diffstyler_cli.cli.terminal.shell import joined, unsafe
-from diffstyler_cli.images import SCHEMA, encode_image
-from diffstyler_cli.recipe import FIELDS, Recipe, differences
+from diffstyler_cli.images import encode_image
+from diffstyler_cli.recipe import SCHEMA, Recipe, differences
 
 Cli = Callable[..., Outcome]
-
-ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\n\u202e\ud800 [red]$(touch owned)`touch owned`';touch owned;'"
-NAMES = (
-    "text", "weight", "name", "size", "start", "final", "value", "grad_norm", "sha256", "seed", "lam", "steps",
-    "models", "photo", "instruction", "total", ESCAPES,
-)  # fmt: skip
-LEAVES = st.sampled_from([ESCAPES, "x" * 5000, 10**400, -1, 1e308, 5e-324, "", "lite", "../../etc/passwd", "a\0b"])
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
-    max_leaves=12,
-)
-RECIPES = st.dictionaries(st.sampled_from([*FIELDS, ESCAPES]), VALUES, max_size=8)
 
 NASTY: dict[str, Any] = {
     "version": ESCAPES,
@@ -46,7 +34,7 @@ NASTY: dict[str, Any] = {
 }
 
 FUZZ = settings(
-    max_examples=15,
+    max_examples=15,  # tests/inspect/test_recipe.py runs many more, without the command line
     phases=(Phase.explicit, Phase.generate),  # each example runs the command line: shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -79,12 +67,12 @@ def test_what_is_damaged_is_named_and_refused(cli: Cli, photo: Path) -> None:
     Path("evil.png").write_bytes(encode_image(Image.new("RGB", (4, 4)), "PNG", {**NASTY, "schema": SCHEMA}))
     outcome = cli("inspect", "evil.png")
     harmless(outcome)
-    assert "Damaged, and left out above: prompts.2, input.size, settings.lam, settings.steps, losses.b" in " ".join(
-        outcome.out.decode().split()
-    )
+    named = "input.size, prompts.0.weight, prompts.2, settings.lam, settings.steps, settings.seed"
+    assert f"Damaged, and left out above: {named}" in " ".join(outcome.out.decode().split())
     outcome = cli("inspect", "evil.png", "--replay")
     assert outcome.code == 3
-    assert "The recipe of evil.png is damaged: prompts.2, settings.lam, settings.steps cannot be used" in outcome.err
+    named = "prompts.0.weight, prompts.2, settings.lam, settings.steps, settings.seed"
+    assert f"The recipe of evil.png is damaged: {named} cannot be used" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from diffstyler_cli import Stylizer
-from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError, WeightsError
 from diffstyler_cli.models.lite.architecture import WEIGHTS
 
@@ -41,7 +40,7 @@ def test_a_folder_of_pictures_becomes_an_art_network(pictures: Path, tmp_path: P
     weights = work / "art.safetensors"
     assert f"--art-weights {weights}" in done.stdout
     own, built_in = (
-        Stylizer.load("auto", device="cpu", weights=WeightPaths(art=weights)),
+        Stylizer.load("auto", device="cpu", weights={"art": weights}),
         Stylizer.load("lite", device="cpu"),
     )
     assert own.name == "lite"
@@ -70,12 +69,12 @@ def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
 
 def test_weights_of_another_role_are_refused() -> None:
     with pytest.raises(WeightsError, match=r"photo\.safetensors"):
-        Stylizer.load("lite", device="cpu", weights=WeightPaths(art=WEIGHTS / "photo.safetensors"))
+        Stylizer.load("lite", device="cpu", weights={"art": WEIGHTS / "photo.safetensors"})
 
 
 def test_a_file_without_a_vocabulary_is_no_encoder() -> None:
     with pytest.raises(WeightsError, match=r"photo\.safetensors"):
-        Stylizer.load("lite", device="cpu", weights=WeightPaths(clip=WEIGHTS / "photo.safetensors"))
+        Stylizer.load("lite", device="cpu", weights={"clip": WEIGHTS / "photo.safetensors"})
 
 
 def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_a_file_that_is_no_lite_component_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "x.safetensors"
     other.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
     with pytest.raises(WeightsError, match=r"x\.safetensors"):
-        Stylizer.load("lite", device="cpu", weights=WeightPaths(art=other))
+        Stylizer.load("lite", device="cpu", weights={"art": other})
 
 
 def test_the_lite_set_has_one_art_network() -> None:

@@ -17,17 +17,18 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError, WeightsError
 from diffstyler_cli.models.aesthetic import LinearAesthetic
 from diffstyler_cli.models.clip import ClipEncoder
 from diffstyler_cli.models.full import load as full
 from diffstyler_cli.models.full.captioned import ART_CAPTION
 from diffstyler_cli.models.full.cc12m import CC12M
+from diffstyler_cli.models.full.files import find_full
 from diffstyler_cli.models.full.vgg import Vgg19Features
 from diffstyler_cli.models.full.wikiart import WikiArt
 from diffstyler_cli.models.lite.unet import LiteUNet
 from diffstyler_cli.pipeline import Stylizer
+from diffstyler_cli.roles import KEYS
 from diffstyler_cli.weights.cache import Cache
 from diffstyler_cli.weights.fetch import import_from
 from diffstyler_cli.weights.registry import FULL, Source, find_local, spec
@@ -60,7 +61,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.setattr(full, name, build)
     monkeypatch.setattr(open_clip, "SimpleTokenizer", tokenizer)
     torch.manual_seed(0)
-    files = WeightPaths(*(tmp_path / "given" / component.file for component in FULL))
+    files = {component.key: tmp_path / "given" / component.file for component in FULL}
     (tmp_path / "given").mkdir()
     torch.save(BUILDERS["CC12M"]().state_dict(), files.photo)
     torch.save(BUILDERS["WikiArt"]().state_dict(), files.art)
@@ -88,7 +89,7 @@ def imported(settings: Settings, folder: Path, dtype: str = "fp16") -> None:
 
 
 def test_the_table_has_every_weight_option_once() -> None:
-    assert [component.key for component in FULL] == [f.name for f in dataclasses.fields(WeightPaths)]
+    assert [component.key for component in FULL] == list(KEYS)
     assert tuple(component.option for component in FULL) == OPTIONS
 
 
@@ -181,7 +182,7 @@ def test_the_file_on_disk_is_never_changed(settings: Settings) -> None:
 def test_one_error_names_everything_missing_and_the_ways_out(settings: Settings) -> None:
     paths = dataclasses.replace(settings.paths, photo=None, clip=settings.paths.photo.with_name("gone.safetensors"))
     absent = dataclasses.replace(settings, paths=paths)
-    assert [component.key for component in full.find_full(absent)[1]] == ["photo", "clip"]
+    assert [component.key for component in find_full(absent)[1]] == ["photo", "clip"]
     with pytest.raises(WeightsError) as caught:
         full.load_full(absent, "cpu")
     assert "photo network cc12m_1_cfg (not in the cache)" in caught.value.message
@@ -197,12 +198,12 @@ def test_a_missing_art_network_names_its_stand_ins(settings: Settings) -> None:
     with pytest.raises(WeightsError) as caught:
         full.load_full(absent, "cpu")
     assert "--art-model cc12m or lite" in caught.value.advice
-    assert full.find_full(absent, "cc12m")[1] == []
+    assert find_full(absent, "cc12m")[1] == []
 
 
 def test_nothing_is_missing_when_every_file_is_there(settings: Settings, cached: Settings) -> None:
-    assert full.find_full(settings)[1] == full.find_full(cached)[1] == []
-    assert len(full.find_full(Settings(settings.cache / "none"))[1]) == len(FULL)
+    assert find_full(settings)[1] == find_full(cached)[1] == []
+    assert len(find_full(Settings(settings.cache / "none"))[1]) == len(FULL)
 
 
 def test_a_folder_is_no_weight_file(settings: Settings) -> None:
@@ -217,7 +218,7 @@ def test_swapped_files_are_refused_by_name(settings: Settings) -> None:
 
 def test_a_cached_file_of_another_hash_than_the_users_does_not_count(cached: Settings) -> None:
     other = dataclasses.replace(cached, sha256={**cached.sha256, "art": "0" * 64})
-    assert [component.key for component in full.find_full(other)[1]] == ["art"]
+    assert [component.key for component in find_full(other)[1]] == ["art"]
 
 
 # --- converting ------------------------------------------------------------------------------------------------------
@@ -338,7 +339,7 @@ def test_the_lite_models_take_nothing_of_the_full_set(load, tmp_path: Path) -> N
         load(models="lite", art_model="cc12m")
     torch.save({"a": torch.zeros(1)}, tmp_path / "x.pth")
     with pytest.raises(WeightsError, match=r"x\.pth cannot be read"):
-        load(models="lite", weights=WeightPaths(photo=tmp_path / "x.pth"))
+        load(models="lite", weights={"photo": tmp_path / "x.pth"})
     with pytest.raises(UsageError, match="no art model 'monet'"):
         load(art_model="monet")
 

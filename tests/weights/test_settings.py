@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from diffstyler_cli.config import WeightPaths
 from diffstyler_cli.errors import UsageError
 from diffstyler_cli.weights.registry import FULL, Source, spec
 from diffstyler_cli.weights.settings import parse_source, read_settings
@@ -34,7 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_the_configuration_file(environment: dict[str, str]) -> None:
     settings = read_settings(environment=environment)
     assert settings.cache == Path("/data/cache")
-    assert settings.paths == WeightPaths(clip=Path("~/clip.safetensors").expanduser())
+    assert settings.paths == {"clip": Path("~/clip.safetensors").expanduser()}
     photo, *others = settings.components()
     assert photo.sources == (MIRROR, Source("file", "/mnt", "cc12m_1_cfg.pth"), *spec("photo").sources)
     assert photo.sha256 == ("ab" * 32,)
@@ -55,7 +54,7 @@ def test_the_environment_goes_before_the_file_and_options_before_both(environmen
     option = Source("file", "/option", "x.pth")
     settings = read_settings(
         cache=Path("/option/cache"),
-        paths=WeightPaths(clip=Path("/option/clip")),
+        paths={"clip": Path("/option/clip")},
         sources={"photo": (option,)},
         environment=environment,
     )
@@ -67,7 +66,7 @@ def test_the_environment_goes_before_the_file_and_options_before_both(environmen
 def test_without_any_of_it_the_platforms_own_folder_and_the_built_in_table(tmp_path: Path) -> None:
     settings = read_settings(environment={})
     assert settings.cache.name == "diffstyler" or "diffstyler" in str(settings.cache)
-    assert settings.paths == WeightPaths()
+    assert settings.paths == {}
     assert settings.components() == FULL
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .metadata import SCHEMA, embed, read_recipe
+from .metadata import embed, read_recipe
 from .read import MAX_PIXELS, LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
 from .write import (
     automatic_name,
@@ -15,7 +15,6 @@ from .write import (
 
 __all__ = [
     "MAX_PIXELS",
-    "SCHEMA",
     "LoadedImage",
     "Source",
     "automatic_name",

@@ -1,4 +1,7 @@
-"""The recipe of a picture, embedded in the picture: PNG text (iTXt "diffstyler"), EXIF UserComment in JPEG and WebP."""
+"""Where a picture file holds its recipe: PNG text (iTXt "diffstyler"), EXIF UserComment in JPEG and WebP.
+
+What is in a recipe is `diffstyler_cli.recipe`'s.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,9 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
+from ..recipe.schema import FAMILY, PER_STEP, SCHEMA
 from .read import MAX_PIXELS, opened
 
-SCHEMA = "diffstyler/1"
-PER_STEP = "steps"
-"""Key of the recipe's step-by-step part, the only one that may be left out where a format has too little room."""
-
-_FAMILY = "diffstyler/"
 _KEYWORD = "diffstyler"
 _PLAIN = b"ASCII\0\0\0"
 _PACKED = b"\0\0\0\0\0\0\0\0" + b"zlib:"  # EXIF: eight zeros say "character code undefined"
@@ -129,7 +128,7 @@ def _parse(text: str) -> dict[str, Any] | None:
         recipe = plain_json(json.loads(text))
     except (ValueError, RecursionError):
         return None
-    if isinstance(recipe, dict) and str(recipe.get("schema")).startswith(_FAMILY):
+    if isinstance(recipe, dict) and str(recipe.get("schema")).startswith(FAMILY):
         return recipe
     return None
 

@@ -54,10 +54,8 @@ def choose(
     Raises:
         UsageError: unknown set or art model, an art model for the lite set, a file that would do nothing.
     """
-    for value, known, what in (
-        (models, MODEL_SETS, "model set"),
-        (art_model or ART_MODELS[0], ART_MODELS, "art model"),
-    ):
+    art = art_model or ART_MODELS[0]
+    for value, known, what in ((models, MODEL_SETS, "model set"), (art, ART_MODELS, "art model")):
         if value not in known:
             raise UsageError(f"There is no {what} {value!r}.", f"Choose {', '.join(known)}.")
     given = given or {}
@@ -71,7 +69,6 @@ def choose(
         # a file of another kind that an option names is an error when it is loaded; one that the configuration names
         # is for the full set
         return Choice("lite", lite_files={**lite_files, **given})
-    art = art_model or ART_MODELS[0]
     if "art" in given and (art == "cc12m" or (art == "lite" and "art" not in lite_files)):
         raise UsageError(
             f"--art-weights has no effect with --art-model {art}"

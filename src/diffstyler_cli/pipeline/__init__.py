@@ -9,13 +9,7 @@ if TYPE_CHECKING:
     from .result import Event, Finished, Progress, StylizeResult
     from .stylizer import Stylizer
 
-_HOMES = {
-    "Event": "result",
-    "Finished": "result",
-    "Progress": "result",
-    "StylizeResult": "result",
-    "Stylizer": "stylizer",
-}
+_HOMES = dict.fromkeys(("Event", "Finished", "Progress", "StylizeResult"), "result") | {"Stylizer": "stylizer"}
 __all__ = ["Event", "Finished", "Progress", "StylizeResult", "Stylizer"]
 
 

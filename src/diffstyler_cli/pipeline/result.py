@@ -9,7 +9,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..config import MachineConfig, StylizeConfig
-from ..recipe import SCHEMA
+from ..recipe.schema import (
+    SCHEMA,
+    TORCH_NAMES,
+    LossEnds,
+    Model,
+    Photo,
+    PromptSaid,
+    Record,
+    Settings,
+    StyleShown,
+    Term,
+)
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -112,33 +123,33 @@ def recipe_of(
         timings: seconds by phase.
     """
     count = len(made.prompts)
-    return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "input": {
-            "name": made.photo.name,
-            "size": list(made.photo.original_size),
-            "pixels_sha256": made.photo.fingerprint,
-        },
-        "size": list(size),
-        "prompts": [
-            {"text": prompt.text, "weight": weight}
+    return Record(
+        schema=SCHEMA,
+        version=__version__,
+        input=Photo(name=made.photo.name, size=list(made.photo.original_size), pixels_sha256=made.photo.fingerprint),
+        size=list(size),
+        prompts=[
+            PromptSaid(text=prompt.text, weight=weight)
             for prompt, weight in zip(made.prompts, made.weights[:count], strict=True)
         ],
-        "style_images": [
-            {"name": style.path.name, "weight": weight, "pixels_sha256": style.loaded.fingerprint}
+        style_images=[
+            StyleShown(name=style.path.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
             for style, weight in zip(made.styles, made.weights[count:], strict=True)
         ],
-        "settings": dataclasses.asdict(config) | dataclasses.asdict(made.machine),
-        "t1_steps": config.t1_steps(),
-        "dtype": TORCH_NAMES[made.machine.dtype],
-        "overflowed": sorted(made.overflowed),
-        "models": {role: dataclasses.asdict(info) for role, info in made.models.items()},
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "losses": {
-            name: {"start": dataclasses.asdict(history[0][name]), "final": dataclasses.asdict(term)}
+        settings=Settings(**dataclasses.asdict(config), **dataclasses.asdict(made.machine)),
+        t1_steps=config.t1_steps(),
+        dtype=TORCH_NAMES[made.machine.dtype],
+        overflowed=sorted(made.overflowed),
+        models={role: Model(**dataclasses.asdict(info)) for role, info in made.models.items()},
+        libraries={name: version(name) for name in LIBRARIES},
+        losses={
+            name: LossEnds(start=_term(history[0][name]), final=_term(term))
             for name, term in (history[-1] if history else {}).items()
         },
-        "timings": {phase: round(seconds, 3) for phase, seconds in timings.items()},
-        "steps": [{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
-    }
+        timings={phase: round(seconds, 3) for phase, seconds in timings.items()},
+        steps=[{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
+    ).to_json()
+
+
+def _term(report: TermReport) -> Term:
+    return Term(**dataclasses.asdict(report))

@@ -23,6 +23,8 @@ from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
 from ..images.write import replace_file
+from ..recipe.reading import Recipe
+from ..recipe.schema import SweepCell
 from .plan import Cell, digest
 
 SCHEMA = "diffstyler.sweep/1"
@@ -94,19 +96,22 @@ class Folder:
         """The cell if it is there, whole, and of this very sweep."""
         path = self.path / cell.file
         try:
-            recipe = read_recipe(path)
-            if recipe is None or recipe.get("sweep", {}).get("plan") != digest(self.identity):
+            found = read_recipe(path)
+            recipe = None if found is None else Recipe(found)
+            if recipe is None or not recipe.record.sweep or recipe.record.sweep.plan != digest(self.identity):
                 return None
             read_image(path)  # to the last byte
             return _made(recipe)
-        except (InputImageError, KeyError, TypeError, ValueError, AttributeError):
+        except InputImageError:
             return None
 
     def keep(self, cell: Cell, picture: Image.Image, recipe: Mapping[str, Any], scores: Mapping[str, float]) -> Made:
         """Writes a cell. Raises `OutputError`."""
-        whole = {**recipe, "sweep": {"plan": digest(self.identity), "cell": cell.index + 1, "scores": dict(scores)}}
+        place = SweepCell(plan=digest(self.identity), cell=cell.index + 1, scores=dict(scores))
+        whole = {**recipe, "sweep": place.to_json()}
         write_image(picture, self.path / cell.file, whole, force=True)
-        return _made(whole)
+        losses = {name: float(term["final"]["value"]) for name, term in recipe["losses"].items()}
+        return Made(losses, scores, float(recipe["timings"]["total"]))
 
     def write(self, name: str, data: bytes) -> Path:
         """Writes one of the reports, atomically. Raises `OutputError`."""
@@ -186,7 +191,12 @@ def _text(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _made(recipe: Mapping[str, Any]) -> Made:
-    losses = {name: float(term["final"]["value"]) for name, term in recipe["losses"].items()}
-    scores = {name: float(value) for name, value in recipe["sweep"]["scores"].items()}
-    return Made(losses, scores, float(recipe["timings"]["total"]))
+def _made(recipe: Recipe) -> Made | None:
+    """A cell by its recipe; None where a number is missing."""
+    losses = {loss.name: loss.end for loss in recipe.losses if loss.end is not None}
+    scores = {name: value for name, value in recipe.sweep.get("scores", {}).items() if value is not None}
+    damaged = any(path.startswith(("losses", "sweep", "timings")) for path in recipe.odd)
+    missing = len(losses) < len(recipe.losses) or len(scores) < len(recipe.sweep.get("scores", {}))
+    if damaged or missing or "scores" not in recipe.sweep or "total" not in recipe.timings:
+        return None
+    return Made(losses, scores, recipe.timings["total"])

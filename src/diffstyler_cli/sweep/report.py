@@ -30,6 +30,7 @@ Command = Callable[[Cell], str]
 def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
     """The manifest's cells."""
     found = []
+    machine = dataclasses.asdict(runner.stylizer.networks.machine)
     for cell in runner.plan.cells:
         made, error = runner.made.get(cell.index), runner.failed.get(cell.index)
         row: dict[str, Any] = {
@@ -41,7 +42,7 @@ def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
             "column": cell.column + 1,
             "values": dict(cell.values),
             "prompts": list(cell.prompts),
-            "settings": dataclasses.asdict(cell.config),
+            "settings": dataclasses.asdict(cell.config) | machine,
             "losses": dict(made.losses) if made else {},
             "scores": dict(made.scores) if made else {},
             "pareto": False,

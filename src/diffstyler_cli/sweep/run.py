@@ -14,8 +14,11 @@ from torch import Tensor
 from ..device import free_memory
 from ..errors import OutputError, out_of_memory
 from ..images import LoadedImage
-from ..pipeline import Conditions, Stylizer, StylizeResult
+from ..pipeline import Finished, Stylizer, StylizeResult
+from ..pipeline.conditions import Conditions, make_conditions
+from ..pipeline.sampling import make_objective, run_free, run_sampling
 from ..pipeline.style_images import StylePicture
+from ..pipeline.subject import make_subject
 from .folder import Folder, Made
 from .plan import Cell, Group, Plan
 from .scores import Scorer
@@ -61,7 +64,7 @@ class Runner:
         self.stylizer = stylizer
         self.folder = folder
         self.style_images = tuple(style_images)
-        self.subject = stylizer.subject(image, plan.config.size)
+        self.subject = make_subject(stylizer.components, image, plan.config.size, stylizer.device)
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []
         self.made: dict[int, Made] = {}
@@ -92,7 +95,8 @@ class Runner:
 
     def conditions(self, cell: Cell) -> Conditions:
         """The cell's prompts and style images, embedded."""
-        return self.stylizer.conditions(cell.prompts, self.style_images, cell.config.prompt_weight)
+        parts, device = self.stylizer.components, self.stylizer.device
+        return make_conditions(parts, cell.prompts, self.style_images, cell.config.prompt_weight, device)
 
     @property
     def result_size(self) -> tuple[int, int]:
@@ -109,9 +113,9 @@ class Runner:
         cells = tuple(cell for batch in group.batches for cell in batch)
         start, began = self.subject.x0, time.monotonic()
         try:
-            for move in self.stylizer.free(self.subject, group.config):
-                start = move.x
-                yield Progress(cells, "free", move.index + 1, move.count, self._done)
+            for step in run_free(self.stylizer.networks, self.subject, group.config):
+                start = step.x
+                yield Progress(cells, "free", step.index + 1, step.count, self._done)
         except Exception as error:
             if _fatal(error):
                 raise
@@ -148,17 +152,16 @@ class Runner:
         began = time.monotonic()
         configs = [cell.config for cell in cells]
         conditions = self.conditions(cells[0])
-        objective = self.stylizer.objective(self.subject, conditions, configs[0])
+        objective = make_objective(self.stylizer.components, self.subject, conditions, configs[0])
         timings = {**shared, "prepare": (time.monotonic() - began) / len(cells)}
-        events = self.stylizer.sample(self.subject, conditions, objective, start, configs, timings)
+        networks = self.stylizer.networks
         work = sum(_work(self.plan, cell) for cell in cells) / self._total
         before = self._done
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                results: list[StylizeResult] = end.value
-                break
+        results: tuple[StylizeResult, ...] = ()
+        for event in run_sampling(networks, self.subject, conditions, objective, start, configs, timings):
+            if isinstance(event, Finished):
+                results = event.results
+                continue
             part = event.step / event.steps if event.phase == "sample" else 0.0
             yield Progress(cells, event.phase, event.step, event.steps, before + work * part)
         for cell, result in zip(cells, results, strict=True):

@@ -14,7 +14,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ..images import to_tensor
 from ..models.base import Components
-from ..pipeline import Conditions, Subject
+from ..pipeline.conditions import Conditions
+from ..pipeline.subject import Subject
 
 MEANING = {
     "clip": "CLIP score: 100 x cosine of the picture's and the prompts' embeddings (Hessel et al. 2021), by the model "

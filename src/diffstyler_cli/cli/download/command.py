@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ...errors import UsageError
-from ...weights.registry import KEYS, Source
+from ...roles import KEYS
+from ...weights.registry import Source
 from ..options import option
 from ..scaffold import Call, scaffold
 from .account import DownloadAccount, NothingToDo

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 
 from ...errors import DiffStylerError, OutputError, WeightsError
-from ...weights.registry import KEYS, ComponentSpec, spec
+from ...roles import KEYS
+from ...weights.registry import ComponentSpec, spec
 from ..scaffold import Call
 from .account import DownloadAccount
 from .display import component_table, display, facts_line, first_places, places, plan_table

@@ -71,13 +71,17 @@ def _by_models(
     with console.working("Scoring"):
         from ...config import StylizeConfig
         from ...pipeline import Stylizer
+        from ...pipeline.conditions import make_conditions
+        from ...pipeline.subject import make_subject
         from ...sweep.scores import Scorer
 
         stylizer = Stylizer.load(recipes[0].model_set or "lite", dtype="fp32")
         size = recipes[0].settings.get("size", StylizeConfig.size)
-        scorer = Scorer(stylizer.components, stylizer.subject(photo, size))
+        parts, device = stylizer.components, stylizer.device
+        weight = StylizeConfig.prompt_weight
+        scorer = Scorer(parts, make_subject(parts, photo, size, device))
         columns = [
-            scorer(read_image(description.path).rgb, stylizer.conditions(recipe.prompts))
+            scorer(read_image(description.path).rgb, make_conditions(parts, recipe.prompts, (), weight, device))
             for description, recipe in zip(descriptions, recipes, strict=True)
         ]
     return {NAMES.get(name, name): _pair([column[name] for column in columns]) for name in columns[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import platform
@@ -10,16 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...models.cards import CARDS
 from ...models.lite.architecture import WEIGHTS
+from ...roles import BY_KEY, ROLES
 from ...version import __version__
 
 if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("torch", "torchvision", "open_clip_torch", "Pillow", "numpy", "safetensors", "huggingface_hub", "rich")
-LITE_ROLES = ("photo", "art", "encoder", "features", "aesthetic")
-FULL_ROLES = {"photo": "photo", "art": "art", "clip": "encoder", "vgg": "features", "aesthetic": "aesthetic"}
-"""Roles in a recipe by key of the registry."""
 
 
 def versions() -> dict[str, Any]:
@@ -81,7 +81,7 @@ def devices() -> dict[str, Any]:
 def lite_models(folder: Path = WEIGHTS) -> list[dict[str, Any]]:
     """The built-in components: role, path, bytes, SHA-256, day of training; bytes are None where a file is missing."""
     found = []
-    for role in LITE_ROLES:
+    for role in (each.name for each in ROLES):
         path = folder / f"{role}.safetensors"
         there = path.is_file()
         found.append(
@@ -109,7 +109,7 @@ def full_models() -> dict[str, Any]:
     cache = Cache(settings.cache)
     components = []
     for component in settings.components():
-        given: Path | None = getattr(settings.paths, component.key)
+        given = settings.paths.get(component.key)
         entry = cache.find(component.key)
         usable = entry is not None and component.accepts(entry.source_sha256)
         path = given if given is not None else entry.path if entry is not None and usable else None
@@ -117,7 +117,7 @@ def full_models() -> dict[str, Any]:
         components.append(
             {
                 "key": component.key,
-                "role": FULL_ROLES[component.key],
+                "role": BY_KEY[component.key].name,
                 "name": component.name,
                 "state": ("given" if given is not None else "cached") if there else "missing",
                 "path": None if path is None else str(path),
@@ -136,21 +136,32 @@ def full_models() -> dict[str, Any]:
 
 
 def missing(facts: dict[str, Any]) -> dict[str, Any]:
-    """Of the facts above: the set that "auto" takes, the components that are missing, and what to do next."""
+    """Of the facts above: the set that "auto" takes, the components that are missing, and what to do next.
+
+    Raises:
+        UsageError: the user's configuration cannot be used.
+    """
+    from ...models.choose import choose
+    from ...weights.settings import read_settings
+
     lite = [model["role"] for model in facts["models"]["lite"] if model["bytes"] is None]
-    full = [part for part in facts["models"].get("full", []) if part["state"] == "missing"]
-    known = "full" in facts["models"]
+    full = [part["key"] for part in facts["models"].get("full", []) if part["state"] == "missing"]
     return {
-        "auto": "full" if known and not full else "lite",
-        "missing": {"lite": lite, "full": [part["key"] for part in full]},
+        "auto": choose(read_settings()).set,
+        "missing": {"lite": lite, "full": full},
         "next": "diffstyler download" if full else None,
     }
+
+
+def networks() -> list[dict[str, Any]]:
+    """Every diffusion network that the package knows how to run."""
+    return [dataclasses.asdict(card) for card in CARDS]
 
 
 def local_hashes(model_set: str) -> dict[str, str]:
     """SHA-256 of this machine's models by role, as recipes record them; roles that cannot be known are left out."""
     if model_set == "lite":
-        paths = {role: WEIGHTS / f"{role}.safetensors" for role in LITE_ROLES}
+        paths = {role: WEIGHTS / f"{role}.safetensors" for role in (each.name for each in ROLES)}
         return {role: _sha256(path) for role, path in paths.items() if path.is_file()}
     if model_set == "full":
         return {model["role"]: model["sha256"] for model in full_models()["components"] if model["sha256"]}

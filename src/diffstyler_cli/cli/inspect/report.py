@@ -20,11 +20,11 @@ LONGEST_LINE = 4000
 
 def show_machine(job: Job) -> None:
     """What runs here."""
-    from .facts import devices, full_models, lite_models, missing, versions
+    from .facts import devices, full_models, lite_models, missing, networks, versions
     from .machine_tables import machine
 
     facts: dict[str, Any] = {**versions(), "devices": [], "default": None, "problems": []}
-    facts |= {"models": {"lite": lite_models()}, "cache": None}
+    facts |= {"models": {"lite": lite_models()}, "networks": networks(), "cache": None}
     try:
         with job.console.working("Looking"):
             facts |= devices()
@@ -33,9 +33,10 @@ def show_machine(job: Job) -> None:
     try:
         full = full_models()
         facts["models"]["full"], facts["cache"] = full["components"], full["cache"]
+        facts |= missing(facts)
     except DiffStylerError as error:
+        facts |= {"auto": None, "missing": {"lite": [], "full": []}, "next": None}
         facts["problems"].append(f"{error.message} {error.advice}")
-    facts |= missing(facts)
     job.account.fields = facts
     job.console.report(machine(facts, job.console.paper.width))
 

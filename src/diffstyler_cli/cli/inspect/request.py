@@ -11,6 +11,7 @@ from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import Recipe, Source
 from ..stylize.request import Request, check, without_idle
 from ..terminal.console import shown
+from ..terminal.tables import brief
 
 STREAM = "stdin"
 """The name that a photo from standard input has in a recipe."""
@@ -33,7 +34,7 @@ def request_of(
     """
     damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images"))]
     if damaged or not (recipe.prompts or recipe.style_images):
-        what = f"{shown(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
+        what = f"{brief(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
         raise InputImageError(
             f"The recipe of {shown(picture.name)} is damaged: {what}.", f"See diffstyler inspect {shown(picture)}."
         )
@@ -62,7 +63,7 @@ def request_of(
         ) from error
     strange = [name for name in recipe.unknown if name.startswith("settings.")]
     if strange:
-        notes.append(f"Settings of another version are left out: {shown(', '.join(strange))}.")
+        notes.append(f"Settings of another version are left out: {brief(', '.join(strange))}.")
     if any(model.source.startswith("file") for model in recipe.models):
         notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
     return request, notes

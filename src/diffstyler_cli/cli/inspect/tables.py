@@ -58,7 +58,8 @@ def warnings(recipe: Recipe, local: Mapping[str, str]) -> list[str]:
     if differing:
         found.append(f"The models here are not those that made it: {brief(', '.join(differing))} differ.")
     if recipe.odd:
-        found.append(f"Damaged, and left out above: {brief(', '.join(recipe.odd))}.")
+        more = f", and {recipe.odd_count - len(recipe.odd)} more" if recipe.odd_count > len(recipe.odd) else ""
+        found.append(f"Damaged, and left out above: {brief(', '.join(recipe.odd))}{more}.")
     return found
 
 

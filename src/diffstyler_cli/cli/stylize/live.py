@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ...losses.report import TermReport
-    from ...pipeline import Event
+    from ...pipeline import Progress
 
 PHASES = {"free": "Free diffusion", "noise": "Learnable noise", "sample": "Sampling"}
 """The phases that have a bar, in order."""
@@ -32,7 +32,7 @@ PLAIN_SECONDS = 10.0
 class Display(Protocol):
     """Takes each event of a run, in order."""
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Progress) -> None: ...
 
 
 @contextmanager
@@ -59,7 +59,7 @@ class PlainLines:
         self._phase = ""
         self._began = self._said = 0.0
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Progress) -> None:
         if event.phase not in PHASES:
             return
         now = time.monotonic()
@@ -80,25 +80,25 @@ class Bars:
     """A bar for each phase with its step and time left, and the losses: value, weight, gradient norm, change."""
 
     def __init__(self, console: Console, *, preview: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich import progress
 
         self._console = console
         self._preview = preview
         self._picture: RenderableType | None = None
         self._first: dict[str, TermReport] = {}
         self._losses: Mapping[str, TermReport] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console.rich,
             auto_refresh=False,
             expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Progress) -> None:
         if event.phase not in PHASES:
             return
         if event.phase not in self._tasks:
@@ -131,7 +131,7 @@ class Bars:
             parts.append(self._picture)
         return Group(*parts)
 
-    def _draw(self, event: Event) -> None:
+    def _draw(self, event: Progress) -> None:
         from ..terminal.preview import HalfBlocks, due
 
         if due(event.step, event.steps):

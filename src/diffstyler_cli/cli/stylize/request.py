@@ -113,9 +113,9 @@ def without_idle(request: Request) -> Request:
 
 def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Rows of: the settings of this request that would do nothing; the message; the advice."""
-    given = request.settings
+    given, machine = request.settings, request.machine()
     yield (
-        ("art_model",) if config.art_model is not None and config.models == "lite" else (),
+        ("art_model",) if machine.art_model is not None and machine.models == "lite" else (),
         "--art-model has no effect with --models lite, which has an art network of its own.",
         "Give --models full, or leave --art-model out.",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...config import StylizeConfig, options
+from ...config import MachineConfig, StylizeConfig, options
 from ...naming import slug
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
@@ -56,7 +56,12 @@ class SweepRequest:
 
     def for_cell(self, config: StylizeConfig, prompts: Sequence[str], **changes: Any) -> Request:
         """The `stylize` request that makes one cell."""
-        given = {name: getattr(config, name) for name in self.ranges if name != PROMPT}
+        machine = options(MachineConfig)
+        given = {
+            name: values[0] if name in machine else getattr(config, name)
+            for name, values in self.ranges.items()
+            if name != PROMPT
+        }
         settings = {**given, "seed": config.seed, **changes}
         return dataclasses.replace(
             self.base, prompts=tuple(prompts), settings=settings, output=None, force=False, preview=False

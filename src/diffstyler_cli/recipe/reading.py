@@ -1,0 +1,220 @@
+"""A recipe read back: what pictures and sweeps carry (docs/metadata.md), whoever wrote it.
+
+Nothing in it is trusted: what does not fit the schema is left out and named in `Recipe.odd`. What this version does not
+know is kept in `Recipe.unknown`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from ..config import StylizeConfig
+from ..prompts import Prompt
+from .lenient import Reader, dotted, fitting
+from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleShown, Term
+
+TOTAL = "total"
+"""Name of the curve of the weighted sum of all losses."""
+
+T = TypeVar("T")
+
+_DTYPES = {theirs: ours for ours, theirs in TORCH_NAMES.items()}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss of a run; None where the recipe does not say."""
+
+    name: str
+    start: float | None
+    end: float | None
+    weight: float | None
+    gradient: float | None
+    """Norm of the weighted gradient at the last step."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One component of the model set that made the picture."""
+
+    role: str
+    name: str
+    parameters: int | None
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture that went in: the photo, or a style image. `pixels` is its `images.fingerprint`, "" if unknown."""
+
+    name: str
+    size: tuple[int, int] | None = None
+    pixels: str = ""
+    weight: float | None = None
+
+
+@dataclass
+class Recipe:
+    """A recipe of any version.
+
+    Args:
+        data: the JSON object, as `images.read_recipe` gives it.
+
+    Attributes:
+        record: what of it fits the schema.
+        odd: paths of the values that do not, the first hundred; they are left out of all below. Those of what was asked
+            for come before those of what came out.
+        odd_count: how many there are.
+    """
+
+    data: Mapping[str, Any]
+    record: Record = field(init=False)
+    odd: list[str] = field(init=False)
+    odd_count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        reader = Reader()
+        self.record = reader.read(Record, self.data)
+        if len({name for row in self.record.steps or () for name in row}) > MOST_LOSSES:
+            self.record.steps = reader.leave_out("steps")
+        self.odd, self.odd_count, self._unknown = reader.odd, reader.odd_count, reader.unknown
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object without what does not fit; what this version does not know is where it was."""
+        plain = self.record.to_json()
+        for (*path, name), value in self._unknown:
+            table: Any = plain
+            for step in path:
+                table = table[step]
+            table[name] = value
+        return plain
+
+    # --- what was asked for ------------------------------------------------------------------------------------------
+    @property
+    def version(self) -> str:
+        """Of the diffstyler that made it; "" if unknown."""
+        return self.record.version or ""
+
+    @cached_property
+    def prompts(self) -> list[Prompt]:
+        """The prompts with the weights that they had."""
+        return [Prompt(said.text, _said(said.weight)) for said in self.record.prompts or ()]
+
+    @cached_property
+    def style_images(self) -> list[Source]:
+        """The style images with the weights that they had."""
+        return [_source(shown) for shown in self.record.style_images or ()]
+
+    @cached_property
+    def photo(self) -> Source:
+        """The photo that was stylised."""
+        return _source(self.record.input) if self.record.input else Source("")
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The settings that this version knows; the dtype as it was resolved."""
+        given = self.record.settings
+        known = {name: getattr(given, name) for name in Settings.__struct_fields__} if given else {}
+        resolved = {"dtype": _DTYPES[self.record.dtype]} if self.record.dtype else {}
+        return {name: value for name, value in known.items() if value is not UNSET and value is not None} | resolved
+
+    @property
+    def model_set(self) -> str:
+        """ "lite" or "full"; "" where the recipe does not say."""
+        name = self.settings.get("models", "")
+        return name if name in ("lite", "full") else ""
+
+    def defaults(self) -> StylizeConfig:
+        """This version's defaults of the model set that made the picture."""
+        return StylizeConfig.defaults(self.model_set or "lite")
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from the defaults, the seed and where it ran left out."""
+        plain = self.defaults()
+        return {
+            name: value
+            for name, value in self.settings.items()
+            if name not in ("seed", "models", "device", "dtype") and value != getattr(plain, name)
+        }
+
+    # --- what came out -----------------------------------------------------------------------------------------------
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """Every loss at its first and last step."""
+        found = []
+        for name, ends in (self.record.losses or {}).items():
+            start, end = (side or Term(UNSET, UNSET, UNSET) for side in (ends.start, ends.final))
+            found.append(Loss(name, _said(start.value), _said(end.value), _said(end.weight), _said(end.grad_norm)))
+        return found
+
+    @cached_property
+    def curves(self) -> dict[str, list[float]]:
+        """Every loss by sampling step, and their weighted sum `TOTAL`; NaN where the recipe does not say.
+
+        At most `MOST_LOSSES` + 1 curves, each as long as `--steps` can be at most.
+        """
+        steps = self.record.steps or []
+        names = dict.fromkeys(name for step in steps for name in step)
+        curves = {name: [math.nan if (v := step.get(name)) is None else v for step in steps] for name in names}
+        weights = {loss.name: loss.weight for loss in self.losses}
+        if curves and all(weights.get(name) is not None for name in curves):
+            rows = zip(*curves.values(), strict=True)
+            factors = [weights[name] or 0.0 for name in curves]
+            curves[TOTAL] = [sum(w * v for w, v in zip(factors, row, strict=True)) for row in rows]
+        return curves
+
+    @cached_property
+    def timings(self) -> dict[str, float]:
+        """Seconds by phase."""
+        return {name: seconds for name, seconds in (self.record.timings or {}).items() if seconds is not None}
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """The components that made the picture."""
+        return [
+            Model(role, m.name or "", _said(m.parameters), m.sha256 or "", m.source or "")
+            for role, m in (self.record.models or {}).items()
+        ]
+
+    @property
+    def overflowed(self) -> list[str]:
+        """Roles of the networks that overflowed in fp16 and went on in fp32."""
+        return self.record.overflowed or []
+
+    @property
+    def sweep(self) -> dict[str, Any]:
+        """Of a cell of a sweep: its number, its scores and the fingerprint of the sweep's plan."""
+        return self.record.sweep.to_json() if self.record.sweep else {}
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        """Versions of what it was computed with."""
+        return self.record.libraries or {}
+
+    @cached_property
+    def unknown(self) -> dict[str, Any]:
+        """Fields and settings that this version does not know, by path."""
+        return {dotted(path): value for path, value in self._unknown}
+
+
+def number(value: Any) -> float | None:
+    """A finite number that JSON gave; None for anything else."""
+    found: float | None = fitting(Number, value)
+    return found
+
+
+def _said(value: T | UnsetType | None) -> T | None:
+    return None if value is UNSET else value
+
+
+def _source(part: Photo | StyleShown) -> Source:
+    size = part.size if isinstance(part, Photo) else UNSET
+    weight = part.weight if isinstance(part, StyleShown) else UNSET
+    return Source(part.name or "", (size[0], size[1]) if size else None, part.pixels_sha256 or "", _said(weight))

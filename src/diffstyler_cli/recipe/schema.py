@@ -1,0 +1,197 @@
+"""The one schema of a recipe, the JSON that every picture carries: built, read and documented by these Structs.
+
+A field of type `Maybe` is always given by whoever builds a recipe, and `UNSET` where one that was read does not say it;
+any other field is one without which its part means nothing. Bounds are `msgspec.Meta`, and so are the sentences that
+docs/metadata.md is made of. The order of the fields is that of the JSON. No torch, no Pillow.
+"""
+
+from __future__ import annotations
+
+import numbers
+import sys
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_type_hints
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, to_builtins
+
+from ..config import MachineConfig, StylizeConfig, options
+
+FAMILY = "diffstyler/"
+SCHEMA = FAMILY + "1"
+PER_STEP = "steps"
+"""The field that may be left out where a file has too little room."""
+
+MOST_LOSSES = 64
+"""Names of losses in a recipe, those of all steps together."""
+
+_MOST_STEPS = int(options()["steps"].high or 0)
+_WEIGHTS = options()["prompt_weight"]
+_LARGEST = sys.float_info.max
+
+T = TypeVar("T")
+Maybe: TypeAlias = T | UnsetType
+"""Given by whoever builds a recipe; `UNSET` where one that was read does not say it."""
+
+Text = Annotated[str, Meta(min_length=1, max_length=2**17)]  # as long as one argument of a command can be
+Name = Annotated[str, Meta(max_length=1000)]
+Key = Annotated[str, Meta(max_length=200)]
+Digest = Annotated[str, Meta(max_length=64)]
+Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+Seconds = Annotated[float, Meta(ge=0, le=_LARGEST)]
+Weight = Annotated[float, Meta(ge=_WEIGHTS.low, le=_WEIGHTS.high)]
+Size = Annotated[list[Annotated[int, Meta(ge=1, le=2**31 - 1)]], Meta(min_length=2, max_length=2)]
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+TorchName = Literal["float32", "bfloat16", "float16"]
+
+TORCH_NAMES: dict[str, TorchName] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""What torch calls each precision."""
+
+
+def says(what: str) -> Meta:
+    """A field's sentence in the docs."""
+    return Meta(description=what)
+
+
+class Part(Struct, forbid_unknown_fields=True):
+    """A table in the JSON, with its fields by name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists, tables, texts and numbers, in the order of the schema; what is `UNSET` is left out."""
+        plain: dict[str, Any] = to_builtins(self, enc_hook=_plain)
+        return plain
+
+
+def _plain(value: object) -> int | float | str:
+    """What another library's number is in JSON; of anything else its text."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else str(value)
+
+
+class Photo(Part):
+    """The photo."""
+
+    name: Annotated[Maybe[Name], says('its file name, without the folder; `"stdin"` where it was piped in')]
+    size: Annotated[Maybe[Size], says("`[width, height]` in pixels after EXIF orientation")]
+    pixels_sha256: Annotated[Maybe[Digest | None], says("hash of what a run sees of it, see below")]
+
+
+class PromptSaid(Part):
+    """What the picture was to look like."""
+
+    text: Annotated[Text, says("what was said; without it the row counts as damaged")]
+    weight: Annotated[Maybe[Weight | None], says("the weight that it had in the end")]
+
+
+class StyleShown(Part):
+    """A picture whose style was asked for."""
+
+    name: Annotated[Maybe[Name], says("its file name, without the folder")]
+    weight: Annotated[Maybe[Weight | None], says("the weight that it had in the end")]
+    pixels_sha256: Annotated[Maybe[Digest | None], says("as that of the photo")]
+
+
+def _setting(name: str, hint: Any) -> tuple[str, Any]:
+    """A setting's field, by its row in the table of options."""
+    option = options()[name]
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    kind: Any = kinds[0]
+    if option.choices:
+        kind = Literal[option.choices]
+    elif kind is str:
+        kind = Annotated[str, Meta(max_length=200)]
+    elif option.low is not None or option.high is not None:
+        kind = Annotated[kind, Meta(ge=option.low, le=option.high)]
+    elif kind is float:
+        kind = Number
+    if kinds != [hint]:
+        kind = kind | None
+    return name, Annotated[kind | UnsetType, says(option.help)]
+
+
+_CONFIGS = (StylizeConfig, MachineConfig)
+_SETTINGS = [_setting(*row) for config in _CONFIGS for row in get_type_hints(config).items()]
+
+
+class Settings(defstruct("_Settings", _SETTINGS, bases=(Part,))):  # type: ignore[misc]  # its fields are known as it runs
+    """Every setting of picture and machine by its name; models, device and dtype as they were chosen, never "auto"."""
+
+
+class Model(Part):
+    """One component of the model set."""
+
+    name: Annotated[Maybe[Name], says("its proper name")]
+    parameters: Annotated[Maybe[Count | None], says("how many it has")]
+    sha256: Annotated[Maybe[Digest | None], says("of its weights")]
+    source: Annotated[Maybe[Annotated[str, Meta(max_length=5000)]], says("where the weights came from")]
+
+
+class Term(Part):
+    """A loss at one step."""
+
+    value: Annotated[Maybe[Number | None], says("without its weight")]
+    weight: Annotated[Maybe[Number | None], says("its weight in the sum")]
+    grad_norm: Annotated[Maybe[Number | None], says("norm of the weighted gradient: how hard it pulls")]
+
+
+class LossEnds(Part):
+    """A loss where sampling starts and where it ends."""
+
+    start: Annotated[Maybe[Term], says("at the first step")]
+    final: Annotated[Maybe[Term], says("at the last step")]
+
+
+class SweepCell(Part):
+    """Which picture of a sweep this is."""
+
+    plan: Annotated[Maybe[Digest], says("fingerprint of the sweep")]
+    cell: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], says("its number, from 1")]
+    scores: Annotated[
+        Maybe[Annotated[dict[Key, Number | None], Meta(max_length=MOST_LOSSES)]], says("its scores, by name")
+    ]
+
+
+class Record(Part):
+    """A whole recipe."""
+
+    schema: Annotated[Maybe[Key], says(f'`"{SCHEMA}"`')]
+    version: Annotated[Maybe[Key], says("version of diffstyler")]
+    input: Annotated[Maybe[Photo], says("the photo")]
+    size: Annotated[Maybe[Size], says("`[width, height]` of the picture")]
+    prompts: Annotated[Maybe[Annotated[list[PromptSaid], Meta(max_length=1000)]], says("the prompts")]
+    style_images: Annotated[Maybe[Annotated[list[StyleShown], Meta(max_length=1000)]], says("the style images")]
+    settings: Annotated[
+        Maybe[Settings],
+        says('every setting by its name in `StylizeConfig`; `models`, `device` and `dtype` as chosen, never "auto"'),
+    ]
+    t1_steps: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], says("T1 in steps")]
+    dtype: Annotated[Maybe[TorchName], says("torch's name of the dtype of the diffusion networks")]
+    overflowed: Annotated[
+        Maybe[Annotated[list[Key], Meta(max_length=32)]],
+        says("roles of networks that overflowed in fp16 and went on in fp32"),
+    ]
+    models: Annotated[
+        Maybe[Annotated[dict[Key, Model], Meta(max_length=32)]],
+        says("the components, by role: photo, art, encoder, features, aesthetic"),
+    ]
+    libraries: Annotated[
+        Maybe[Annotated[dict[Key, Key], Meta(max_length=64)]], says("versions of torch and open_clip_torch")
+    ]
+    losses: Annotated[Maybe[Annotated[dict[Key, LossEnds], Meta(max_length=MOST_LOSSES)]], says("every loss, by name")]
+    timings: Annotated[
+        Maybe[Annotated[dict[Key, Seconds | None], Meta(max_length=32)]],
+        says("seconds by phase: `prepare`, `free`, `noise`, `sample`, and `total` of these"),
+    ]
+    steps: Annotated[
+        Maybe[
+            Annotated[
+                list[Annotated[dict[Key, Number | None], Meta(max_length=MOST_LOSSES)]], Meta(max_length=_MOST_STEPS)
+            ]
+        ],
+        says("by sampling step, each loss's value without its weight; left out where a JPEG has no room (64 kB)"),
+    ]
+    sweep: Annotated[Maybe[SweepCell], says("in a cell of a sweep: which one it is")] = UNSET
+
+
+FIELDS = Record.__struct_fields__
+"""Names of the fields of a recipe."""
