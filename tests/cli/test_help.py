@@ -75,7 +75,9 @@ def test_shell_completion_is_offered_for_commands_and_choices(process: Callable[
 
 
 def test_the_reference_in_docs_is_current() -> None:
-    from diffstyler_cli.cli.reference import reference
+    from diffstyler_cli.cli.reference import metadata, reference
 
-    path = Path(__file__).parents[2] / "docs/cli.md"
-    assert path.read_text(encoding="utf-8") == reference(), "Run python -m diffstyler_cli.cli.reference"
+    docs = Path(__file__).parents[2] / "docs"
+    assert (docs / "cli.md").read_text(encoding="utf-8") == reference(), "Run python -m diffstyler_cli.cli.reference"
+    text = (docs / "metadata.md").read_text(encoding="utf-8")
+    assert text == metadata(text), "Run python -m diffstyler_cli.cli.reference"

@@ -1,4 +1,6 @@
-"""docs/cli.md, made from the same parameters that --help shows: `python -m diffstyler_cli.cli.reference [--check]`."""
+"""docs/cli.md, made from the same parameters that --help shows, and the table of fields in docs/metadata.md, made from
+the schema of recipes: `python -m diffstyler_cli.cli.reference [--check]`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,14 @@ from typing import Any
 
 import typer
 
+from ..recipe.table import rows as recipe_rows
 from .app import COMMANDS, build
 from .terminal.errors import EXIT_CODES, TABLE
 
 PATH = Path("docs/cli.md")
+METADATA = Path("docs/metadata.md")
+BEGIN = "<!-- The schema: made by `python -m diffstyler_cli.cli.reference`; change the code, not this table. -->"
+END = "<!-- End of the schema. -->"
 
 INTRODUCTION = """\
 # The command line
@@ -107,6 +113,18 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def metadata(text: str) -> str:
+    """docs/metadata.md, which is `text`, with the present schema between its marks. Raises ValueError without marks."""
+    before, mark, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        raise ValueError(f"no marks for the schema in {METADATA}")
+    table = [f"| `{path}` | {fits} | {_cell(what)} |" for path, fits, what in recipe_rows()]
+    return "\n".join(
+        [before + BEGIN, "", "| field | what fits | what it is |", "|---|---|---|", *table, "", END + after]
+    )
+
+
 def _errors() -> str:
     rows = [f"| {row.what} | {row.code or '130, 143'} | {row.advice or 'said by the error itself'} |" for row in TABLE]
     return "\n".join([ERRORS, "| what | exit code | what to do next |", "|---|---|---|", *rows, ""])
@@ -137,18 +155,20 @@ def _cell(help: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes docs/cli.md below the current folder, or with --check prints how it differs and returns 1."""
-    made = reference()
-    if arguments == ["--check"]:
-        found = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
-        difference = difflib.unified_diff(found.splitlines(True), made.splitlines(True), str(PATH), "current")
-        sys.stdout.writelines(difference)
-        return int(found != made)
-    if arguments:
+    """Writes both files below the current folder, or with --check prints how they differ and returns 1."""
+    if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python -m diffstyler_cli.cli.reference [--check]\n")
         return 2
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(made, encoding="utf-8")
+    texts = {path: path.read_text(encoding="utf-8") if path.exists() else "" for path in (PATH, METADATA)}
+    made = {PATH: reference(), METADATA: metadata(texts[METADATA])}
+    if arguments:
+        for path, text in made.items():
+            found, current = texts[path].splitlines(True), text.splitlines(True)
+            sys.stdout.writelines(difflib.unified_diff(found, current, str(path), "current"))
+        return int(texts != made)
+    for path, text in made.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -24,9 +24,11 @@ PER_STEP = "steps"
 MOST_LOSSES = 64
 """Names of losses in a recipe, those of all steps together."""
 
+LARGEST = sys.float_info.max
+"""Of a finite number."""
+
 _MOST_STEPS = int(options()["steps"].high or 0)
 _WEIGHTS = options()["prompt_weight"]
-_LARGEST = sys.float_info.max
 
 T = TypeVar("T")
 Maybe: TypeAlias = T | UnsetType
@@ -36,8 +38,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=2**17)]  # as long as one ar
 Name = Annotated[str, Meta(max_length=1000)]
 Key = Annotated[str, Meta(max_length=200)]
 Digest = Annotated[str, Meta(max_length=64)]
-Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
-Seconds = Annotated[float, Meta(ge=0, le=_LARGEST)]
+Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Seconds = Annotated[float, Meta(ge=0, le=LARGEST)]
 Weight = Annotated[float, Meta(ge=_WEIGHTS.low, le=_WEIGHTS.high)]
 Size = Annotated[list[Annotated[int, Meta(ge=1, le=2**31 - 1)]], Meta(min_length=2, max_length=2)]
 Count = Annotated[int, Meta(ge=0, le=10**15)]
