@@ -1,4 +1,4 @@
-"""Fitting of the aesthetic head: artworks and photographs as they are above degraded copies of themselves."""
+"""Fitting of the aesthetic head: logistic regression that ranks pictures above degraded copies of themselves."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def _noise(im: Image.Image, rng: random.Random) -> Image.Image:
     return Image.fromarray(np.clip(x, 0, 255).astype(np.uint8))
 
 
-def _blocks(im: Image.Image, rng: random.Random) -> Image.Image:
+def _jpeg_blocks(im: Image.Image, rng: random.Random) -> Image.Image:
     buffer = io.BytesIO()
     im.save(buffer, "JPEG", quality=rng.randrange(2, 9))
     return Image.open(buffer).convert("RGB")
 
 
-def _blown(im: Image.Image, rng: random.Random) -> Image.Image:
+def _overexposed(im: Image.Image, rng: random.Random) -> Image.Image:
     x = (np.asarray(im, np.float32) - 128) * rng.uniform(3, 6) + 128
     return Image.fromarray(np.clip(x, 0, 255).astype(np.uint8))
 
 
-def _grey(im: Image.Image, rng: random.Random) -> Image.Image:
+def _greyed(im: Image.Image, rng: random.Random) -> Image.Image:
     return Image.blend(im, Image.new("RGB", im.size, (128, 128, 128)), rng.uniform(0.6, 0.85))
 
 
 DEGRADATIONS: tuple[Callable[[Image.Image, random.Random], Image.Image], ...] = (
-    _noise, _blocks, _blown, _grey, lambda im, rng: im.filter(ImageFilter.GaussianBlur(rng.uniform(3, 7))),
+    _noise, _jpeg_blocks, _overexposed, _greyed, lambda im, rng: im.filter(ImageFilter.GaussianBlur(rng.uniform(3, 7))),
 )  # fmt: skip
 
 
@@ -47,12 +47,12 @@ def fit(samples: TrainingSet, embed: Callable[[Tensor], Tensor], seed: int, coun
     pictures as they are has mean 6 and that of the degraded ones mean 4.
     """
     rng = random.Random(seed)
-    whole = np.flatnonzero(np.isin(samples.origin, ["art", "photo"]))
-    picks = np.random.default_rng(seed).choice(whole, min(count, len(whole)), replace=False)
-    good = samples.images[picks]
-    bad = np.stack([np.asarray(rng.choice(DEGRADATIONS)(Image.fromarray(im), rng)) for im in good])
-    x = torch.cat([embed(torch.from_numpy(a)) for a in (good, bad)]).double()
-    y = torch.cat([torch.ones(len(good)), torch.zeros(len(bad))]).double()
+    candidates = np.flatnonzero(np.isin(samples.origin, ["art", "photo"]))
+    picks = np.random.default_rng(seed).choice(candidates, min(count, len(candidates)), replace=False)
+    intact = samples.images[picks]
+    degraded = np.stack([np.asarray(rng.choice(DEGRADATIONS)(Image.fromarray(im), rng)) for im in intact])
+    x = torch.cat([embed(torch.from_numpy(a)) for a in (intact, degraded)]).double()
+    y = torch.cat([torch.ones(len(intact)), torch.zeros(len(degraded))]).double()
     train = torch.arange(len(picks)).repeat(2) % 5 != 0
     w = torch.zeros(x.shape[1] + 1, dtype=torch.double, requires_grad=True)
     optimiser = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")

@@ -1,4 +1,4 @@
-"""The little language of the lite models: captions of style, mood and subject, and the colour grades behind the moods.
+"""Captions of training pictures, from a small grammar of style, mood and subject; moods are colour grades.
 
 A picture has a style, at most one mood and some subjects; a caption states some of them. Pure text and tensors.
 """
@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..models.lite.styles import PHOTO_NAMES, STYLE_BY_KEY, STYLES
@@ -67,14 +66,14 @@ def grade(x: Tensor, mood: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is true of a picture, or what a caption states: None and () are unstated."""
+class Attributes:
+    """Of a picture, or what a caption states of one: None and () are unstated."""
 
     style: str | None = None
     mood: str | None = None
     subjects: tuple[str, ...] = ()
 
-    def hold_for(self, other: Facts) -> bool:
+    def true_of(self, other: Attributes) -> bool:
         """Whether everything stated here is true of `other`."""
         return (
             (self.style is None or self.style == other.style)
@@ -84,18 +83,19 @@ class Facts:
 
 
 def subjects_in(title: str) -> tuple[str, ...]:
+    """The subject words in a picture's title."""
     words = f" {title.lower()} "
     return tuple(s for s in SUBJECTS if f" {s} " in words)
 
 
-def caption(facts: Facts, rng: random.Random) -> tuple[str, Facts]:
-    """A random caption that states some of `facts`, always the style; and what it states."""
-    mood = facts.mood
-    subject = rng.choice(facts.subjects) if facts.subjects and rng.random() < 0.4 else None
-    if facts.style == "photo":
+def caption(attributes: Attributes, rng: random.Random) -> tuple[str, Attributes]:
+    """A random caption that states the style, the mood if there is one, perhaps a subject; and what it states."""
+    mood = attributes.mood
+    subject = rng.choice(attributes.subjects) if attributes.subjects and rng.random() < 0.4 else None
+    if attributes.style == "photo":
         text = rng.choice(PHOTO_NAMES)
     else:
-        style = STYLE_BY_KEY[str(facts.style)]
+        style = STYLE_BY_KEY[str(attributes.style)]
         if style.artists and rng.random() < 0.2:
             text = rng.choice(ARTIST_TEMPLATES).format(rng.choice(style.artists))
         else:
@@ -107,7 +107,7 @@ def caption(facts: Facts, rng: random.Random) -> tuple[str, Facts]:
     if mood is not None:
         word = rng.choice(MOODS[mood][0])
         text = rng.choice((f"{word} {text}", f"a {word} {text}", f"{text}, {word}"))
-    return text, Facts(facts.style, mood, () if subject is None else (subject,))
+    return text, Attributes(attributes.style, mood, () if subject is None else (subject,))
 
 
 def vocabulary() -> list[str]:
@@ -121,23 +121,3 @@ def vocabulary() -> list[str]:
 def words_of(text: str) -> list[str]:
     """The words of a prompt as the vocabulary counts them: lower case, letters and digits."""
     return "".join(c if c.isalnum() else " " for c in text.lower()).split()
-
-
-def crops(images: Tensor, size: int, rng: torch.Generator, low: float, high: float) -> Tensor:
-    """One random square crop of each picture, `low`..`high` pixels wide, resized to `size`, mirrored at random.
-
-    images: B×H×W×3 uint8; returns B×3×size×size in [0, 1].
-    """
-    out = []
-    for image in images:
-        side = int(torch.empty(()).uniform_(low, high + 1, generator=rng).item())
-        side = min(side, image.shape[0], image.shape[1])
-        top = int(torch.randint(image.shape[0] - side + 1, (), generator=rng))
-        left = int(torch.randint(image.shape[1] - side + 1, (), generator=rng))
-        crop = image[top : top + side, left : left + side].permute(2, 0, 1).float() / 255
-        if side != size:
-            crop = torch.nn.functional.interpolate(crop[None], size=(size, size), mode="bilinear", antialias=True)[0]
-        if torch.rand((), generator=rng) < 0.5:
-            crop = crop.flip(-1)
-        out.append(crop)
-    return torch.stack(out)

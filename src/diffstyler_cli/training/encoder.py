@@ -1,4 +1,9 @@
-"""Training of the text–image encoder: contrastive, with every true caption–picture pair of a batch as a positive."""
+"""Training of the text–image encoder: contrastive, with every true caption–picture pair of a batch as a positive.
+
+CLIP (Radford et al. 2021) counts one caption a picture as its positive. Here captions are short and often true of
+several pictures of a batch, so the targets are spread over all of those, as in supervised contrastive learning (Khosla
+et al. 2020).
+"""
 
 from __future__ import annotations
 
@@ -19,11 +24,10 @@ from torch.nn import functional as F
 from ..device import bf16_where_native
 from ..models.lite.architecture import ENCODER
 from ..models.lite.styles import STYLES
-from .captions import MOODS, Facts, caption, crops, grade, subjects_in
+from .captions import MOODS, Attributes, caption, grade, subjects_in
 from .data import TrainingSet
 
 IMAGE_SIZE: int = ENCODER["vision_cfg"]["image_size"]
-
 
 _STYLE_NAMES: list[str | None] = ["photo", *(s.key for s in STYLES)]
 _MOOD_NAMES: list[str | None] = [None, *MOODS]
@@ -35,9 +39,31 @@ def build_encoder() -> Any:
 
 
 def tokenizer() -> Callable[[list[str]], Tensor]:
-    length = ENCODER["text_cfg"]["context_length"]
-    made: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(context_length=length)
-    return made
+    """Texts to token ids, B×context length."""
+    tokenise: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(
+        context_length=ENCODER["text_cfg"]["context_length"]
+    )
+    return tokenise
+
+
+def crops(images: Tensor, size: int, rng: torch.Generator, low: float, high: float) -> Tensor:
+    """One random square crop of each picture, `low`..`high` pixels wide, resized to `size`, mirrored at random.
+
+    images: B×H×W×3 uint8; returns B×3×size×size in [0, 1].
+    """
+    out = []
+    for image in images:
+        side = int(torch.empty(()).uniform_(low, high + 1, generator=rng).item())
+        side = min(side, image.shape[0], image.shape[1])
+        top = int(torch.randint(image.shape[0] - side + 1, (), generator=rng))
+        left = int(torch.randint(image.shape[1] - side + 1, (), generator=rng))
+        crop = image[top : top + side, left : left + side].permute(2, 0, 1).float() / 255
+        if side != size:
+            crop = F.interpolate(crop[None], size=(size, size), mode="bilinear", antialias=True)[0]
+        if torch.rand((), generator=rng) < 0.5:
+            crop = crop.flip(-1)
+        out.append(crop)
+    return torch.stack(out)
 
 
 def titles(data: Path) -> dict[str, str]:
@@ -45,8 +71,8 @@ def titles(data: Path) -> dict[str, str]:
     manifest = data / "MANIFEST.csv"
     if not manifest.exists():
         return {}
-    with manifest.open(encoding="utf-8", newline="") as f:
-        return {Path(row["path"]).name: row["title"] for row in csv.DictReader(f)}
+    with manifest.open(encoding="utf-8", newline="") as file:
+        return {Path(row["path"]).name: row["title"] for row in csv.DictReader(file)}
 
 
 def normalise(x: Tensor) -> Tensor:
@@ -62,11 +88,14 @@ def balanced(styles: NDArray[np.str_], count: int, rng: np.random.Generator) -> 
     return rng.choice(len(styles), count, p=(share / sizes)[inverse])
 
 
-def _prototypes(heads: torch.nn.Module, embedding: Tensor, facts: list[Facts]) -> Tensor:
-    """Cross-entropy of style and mood under heads that text and pictures share: both are drawn to one prototype."""
+def _prototype_loss(heads: torch.nn.Module, embedding: Tensor, attributes: list[Attributes]) -> Tensor:
+    """Cross-entropy of style and mood under linear heads that texts and pictures share, whose rows act as prototypes
+    that draw both together."""
     logits = 12 * heads(embedding)
-    style = torch.tensor([-100 if f.style is None else _STYLE_NAMES.index(f.style) for f in facts]).to(logits.device)
-    mood = torch.tensor([_MOOD_NAMES.index(f.mood) for f in facts]).to(logits.device)
+    style = torch.tensor([-100 if a.style is None else _STYLE_NAMES.index(a.style) for a in attributes]).to(
+        logits.device
+    )
+    mood = torch.tensor([_MOOD_NAMES.index(a.mood) for a in attributes]).to(logits.device)
     styles, moods = logits.split([len(_STYLE_NAMES), len(_MOOD_NAMES)], dim=1)
     return F.cross_entropy(styles, style) + 0.5 * F.cross_entropy(moods, mood)
 
@@ -103,44 +132,44 @@ def train(
     tokenise = tokenizer()
     images = torch.from_numpy(samples.images)
     model.train().to(memory_format=torch.channels_last)
-    start, mean_loss, first = time.monotonic(), 0.0, step
+    start, mean_loss, first_step = time.monotonic(), 0.0, step
     while (elapsed := time.monotonic() - start) < 60 * minutes:
-        left = 1 - elapsed / (60 * minutes)
+        remaining = 1 - elapsed / (60 * minutes)
         for group in optimiser.param_groups:
-            group["lr"] = 1.5e-3 * min(1.0, (step + 1) / 100) * min(1.0, 0.05 + 1.6 * left)
+            group["lr"] = 1.5e-3 * min(1.0, (step + 1) / 100) * min(1.0, 0.05 + 1.6 * remaining)
         picks = balanced(samples.style, batch, np_rng)
         x = crops(images[picks], IMAGE_SIZE, generator, 72, 256)
-        facts, texts, stated = [], [], []
+        attributes, texts, stated = [], [], []
         for k, i in enumerate(picks):
             mood = rng.choice(sorted(MOODS)) if rng.random() < 0.4 else None
             if mood:
                 x[k] = grade(x[k], mood)
-            fact = Facts(str(samples.style[i]), mood, subjects[i])
-            text, said = caption(fact, rng)
+            of_picture = Attributes(str(samples.style[i]), mood, subjects[i])
+            text, of_text = caption(of_picture, rng)
             if mood and rng.random() < 0.15:
-                text, said = rng.choice(MOODS[mood][0]), Facts(None, mood)
-            facts.append(fact)
+                text, of_text = rng.choice(MOODS[mood][0]), Attributes(None, mood)
+            attributes.append(of_picture)
             texts.append(text)
-            stated.append(said)
-        true = torch.tensor([[s.hold_for(f) for s in stated] for f in facts], dtype=torch.float32).to(device)
+            stated.append(of_text)
+        true = torch.tensor([[s.true_of(a) for s in stated] for a in attributes], dtype=torch.float32).to(device)
         with bf16_where_native(device):
-            seen = model.encode_image(normalise(x.to(device)).to(memory_format=torch.channels_last))
-            read = model.encode_text(tokenise(texts).to(device))
-        image, words = (F.normalize(e.float(), dim=-1) for e in (seen, read))
-        logits = model.logit_scale.exp().clamp(max=50) * image @ words.T
+            image_features = model.encode_image(normalise(x.to(device)).to(memory_format=torch.channels_last))
+            text_features = model.encode_text(tokenise(texts).to(device))
+        image_rows, text_rows = (F.normalize(f.float(), dim=-1) for f in (image_features, text_features))
+        logits = model.logit_scale.exp().clamp(max=50) * image_rows @ text_rows.T
         loss = (
             -((true / true.sum(1, keepdim=True)) * logits.log_softmax(1)).sum(1).mean()
             - ((true / true.sum(0)) * logits.log_softmax(0)).sum(0).mean()
         )
-        loss = loss + _prototypes(heads, image, facts) + _prototypes(heads, words, stated)
+        loss = loss + _prototype_loss(heads, image_rows, attributes) + _prototype_loss(heads, text_rows, stated)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         step += 1
-        mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
+        mean_loss += (loss.item() - mean_loss) / min(step - first_step, 50)
         if step % 50 == 0:
-            log(step, loss=mean_loss, pictures_per_second=(step - first) * batch / elapsed)
+            log(step, loss=mean_loss, pictures_per_second=(step - first_step) * batch / elapsed)
     return {
         "model": model.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
         "frozen": frozen,

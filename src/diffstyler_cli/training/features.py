@@ -1,4 +1,9 @@
-"""Training of the content features: a place of a photograph looks alike in two renderings, other places do not."""
+"""Training of the content features: contrastive, between the same place of one photograph in two styles.
+
+A patch of one rendering must be closer to the patch at the same place of the other than to patches elsewhere in it:
+InfoNCE (van den Oord et al. 2018) with negatives from the same picture (as in CUT, Park et al. 2020). So the features
+see structure and ignore style.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,9 @@ from .captions import MOODS, grade
 from .data import TrainingSet
 
 PLACES = 192
+"""Places compared in each picture and layer."""
 TEMPERATURE = 0.1
+LAYER_WEIGHT = {"relu2_2": 0.5, "relu3_2": 1.0, "relu4_2": 1.0}
 
 
 def _pair_crops(a: Tensor, b: Tensor, size: int, rng: random.Random) -> tuple[Tensor, Tensor]:
@@ -53,16 +60,16 @@ def train(
     model.scale.fill_(1.0)
     rng = random.Random(seed + step)
     images = torch.from_numpy(samples.images)
-    group: dict[int, list[int]] = {}
+    by_source: dict[int, list[int]] = {}
     for i, source in enumerate(samples.source.tolist()):
         if source >= 0:
-            group.setdefault(source, []).append(i)
-    sources = list(group.values())
-    start, mean_loss, first = time.monotonic(), 0.0, step
+            by_source.setdefault(source, []).append(i)
+    sources = list(by_source.values())
+    start, mean_loss, first_step = time.monotonic(), 0.0, step
     model.train().to(memory_format=torch.channels_last)
     while (elapsed := time.monotonic() - start) < 60 * minutes:
-        for g in optimiser.param_groups:
-            g["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * min(1.0, 0.03 + 1.5 * (1 - elapsed / (60 * minutes)))
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * min(1.0, 0.03 + 1.5 * (1 - elapsed / (60 * minutes)))
         pairs = []
         for _ in range(batch):
             i, j = rng.sample(rng.choice(sources), 2)
@@ -74,7 +81,7 @@ def train(
         with bf16_where_native(device):
             features = model(both.to(device, memory_format=torch.channels_last))
         loss = torch.zeros((), device=device)
-        for name, weight in (("relu2_2", 0.5), ("relu3_2", 1.0), ("relu4_2", 1.0)):
+        for name, weight in LAYER_WEIGHT.items():
             f = features[name]
             places = torch.randperm(f.shape[2] * f.shape[3])[:PLACES]
             loss = loss + weight * place_contrast(f[:batch], f[batch:], places)
@@ -82,17 +89,20 @@ def train(
         torch.autograd.backward(loss)
         optimiser.step()
         step += 1
-        mean_loss += (loss.item() - mean_loss) / min(step - first, 50)
+        mean_loss += (loss.item() - mean_loss) / min(step - first_step, 50)
         if step % 50 == 0:
             log(step, loss=mean_loss)
-    some = torch.from_numpy(np.flatnonzero(samples.style == "photo")[:64])
-    photos = images[some].permute(0, 3, 1, 2).float().to(device) / 127.5 - 1
-    model.eval()
-    with torch.no_grad():
-        x, level = photos, "1"
-        for k, (name, conv) in enumerate(model.layers.items()):
-            if name[4] != level:
-                x, level = F.avg_pool2d(x, 2), name[4]
-            x = F.relu(conv(x))
-            model.scale[k] = x.square().mean().rsqrt()
+    _measure_scales(model, images[torch.from_numpy(np.flatnonzero(samples.style == "photo")[:64])])
     return {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+
+
+@torch.no_grad()
+def _measure_scales(model: LiteFeatures, images: Tensor) -> None:
+    """Sets the scale of each layer so that its mean square on `images` (B×H×W×3 uint8) is one."""
+    model.eval()
+    x, level = images.permute(0, 3, 1, 2).float().to(model.scale.device) / 127.5 - 1, "1"
+    for k, (name, conv) in enumerate(model.layers.items()):
+        if name[4] != level:
+            x, level = F.avg_pool2d(x, 2), name[4]
+        x = F.relu(conv(x))
+        model.scale[k] = x.square().mean().rsqrt()

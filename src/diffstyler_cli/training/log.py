@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 
@@ -22,18 +23,28 @@ class TrainingLog:
             writer.writerow([step, *(f"{value:.5g}" for value in values.values())])
 
     def draw(self) -> Path | None:
-        """Draws the values against the logged rows as a PNG beside the log; None if there is nothing to draw."""
-        from ..images.plot import Curves, plot_curves
+        """Draws the values against the step, as a PNG beside the log.
 
+        None if there are fewer than two rows, or no Matplotlib (`train` extra), which a line on stderr says.
+        """
         if not self.path.exists():
             return None
         with self.path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if len(rows) < 2:
             return None
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            print(f'{self.path} is not drawn: pip install "diffstyler-cli[train]"', file=sys.stderr, flush=True)
+            return None
         names = [name for name in rows[0] if name != "step"]
-        values = {name: [float(row[name]) for row in rows] for name in names}
-        every = f"a point every {int(rows[1]['step']) - int(rows[0]['step'])} steps"
+        steps = [int(row["step"]) for row in rows]
+        figure = Figure((5 * len(names), 3.2), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            axes.plot(steps, [float(row[name]) for row in rows])
+            axes.set(title=name.replace("_", " "), xlabel="step")
+            axes.grid(alpha=0.3)
         picture = self.path.with_suffix(".png")
-        plot_curves([Curves(self.path.stem, values)], dict.fromkeys(names, every)).save(picture)
+        figure.savefig(picture)
         return picture

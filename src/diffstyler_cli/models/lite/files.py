@@ -1,4 +1,4 @@
-"""The files of the lite weights: one fp16 safetensors file a component, with what is known of it in its header."""
+"""Reading the files of the lite weights: one fp16 safetensors file a component, what is known of it in its header."""
 
 from __future__ import annotations
 
@@ -6,29 +6,17 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ...errors import WeightsError
-from .architecture import ENCODER, SET, WEIGHTS
+from .architecture import ENCODER, WEIGHTS
 
-_TABLE = "token_embedding"
-
-
-def write_weights(folder: Path, name: str, state: dict[str, Tensor], facts: dict[str, str]) -> Path:
-    """Writes `folder`/`name`.safetensors; floating-point tensors become fp16, integers stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{name}.safetensors"
-    half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
-    part = target.with_suffix(".part")
-    save_file(half, part, metadata={"format": "pt", "models": SET, "component": name, **facts})
-    part.chmod(0o644)
-    part.replace(target)
-    return target
+TABLE = "token_embedding"
+"""Name of the encoder's embedding table; its file has TABLE.ids and TABLE.rows in the place of TABLE.weight."""
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors (floating point as float32) and header of a file that `write_weights` wrote.
+    """Tensors (floating point as float32) and header of a file of lite weights.
 
     Raises:
         WeightsError: it is missing, damaged or no safetensors file.
@@ -36,32 +24,26 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            facts = file.metadata() or {}
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         built_in = path.parent == WEIGHTS
         raise WeightsError(
             f"The {'built-in ' if built_in else ''}weights {path.name if built_in else path} cannot be read: {error}.",
             "Install the package again." if built_in else "Give a file that python -m diffstyler_cli.training wrote.",
         ) from error
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, facts
-
-
-def pack_vocabulary(encoder: dict[str, Tensor], used: Tensor) -> dict[str, Tensor]:
-    """The encoder's state with the rows of `used` tokens in the place of the whole embedding table."""
-    rows = encoder[f"{_TABLE}.weight"][used]
-    rest = {k: v for k, v in encoder.items() if k != f"{_TABLE}.weight"}
-    return rest | {f"{_TABLE}.ids": used.int(), f"{_TABLE}.rows": rows}
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, metadata
 
 
 def unpack_vocabulary(encoder: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `pack_vocabulary`: words that were never trained on are rows of zeros and carry no signal.
+    """The encoder's state with the whole embedding table: its file holds only the rows of tokens in the vocabulary.
 
-    A state that was not packed is returned as it is.
+    The other rows are zeros, so that words which were never trained on carry no signal. A state that holds the whole
+    table already is returned as it is.
     """
-    if not {f"{_TABLE}.ids", f"{_TABLE}.rows"} <= encoder.keys():
+    if not {f"{TABLE}.ids", f"{TABLE}.rows"} <= encoder.keys():
         return encoder
-    rows = encoder[f"{_TABLE}.rows"]
+    rows = encoder[f"{TABLE}.rows"]
     table = torch.zeros(ENCODER["text_cfg"]["vocab_size"], rows.shape[1])
-    table[encoder[f"{_TABLE}.ids"].long()] = rows
-    rest = {k: v for k, v in encoder.items() if not k.startswith(f"{_TABLE}.")}
-    return rest | {f"{_TABLE}.weight": table}
+    table[encoder[f"{TABLE}.ids"].long()] = rows
+    rest = {k: v for k, v in encoder.items() if not k.startswith(f"{TABLE}.")}
+    return rest | {f"{TABLE}.weight": table}

@@ -1,4 +1,4 @@
-"""The styles that the lite models know by name: synonyms, artists, and where their training pictures come from.
+"""The styles that the lite models know by name: synonyms and artists.
 
 Pure data, free to import. The first word of `names` is the one that the styles list shows.
 """
@@ -10,53 +10,43 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Style:
-    """One style: `names` are interchangeable in a prompt; `artists` say it by a painter; `folder` holds its artworks."""
+    """One style: `names` are interchangeable in a prompt, `artists` stand for it too."""
 
     key: str
     names: tuple[str, ...]
     artists: tuple[str, ...] = ()
-    folder: str = ""
-    """Folder of artworks in the training data; empty for styles made by a filter alone."""
 
 
 STYLES: tuple[Style, ...] = (
-    Style("oil-painting", ("oil painting", "oil on canvas", "classical oil painting", "old master painting", "oils"), (), "oil-painting"),
-    Style("impressionism", ("impressionism", "impressionist painting", "impressionist"), ("claude monet", "monet", "renoir", "pissarro", "sisley"), "impressionism"),
-    Style("post-impressionism", ("post-impressionism", "post impressionism", "post-impressionist painting"), ("cezanne", "gauguin", "bonnard"), "post-impressionism"),
-    Style("van-gogh", ("van gogh", "vincent van gogh", "starry night", "swirling brush strokes"), (), "van-gogh"),
-    Style("pointillism", ("pointillism", "pointillist painting", "divisionism", "painting made of dots"), ("seurat", "georges seurat", "signac"), "pointillism"),
-    Style("expressionism", ("expressionism", "expressionist painting", "expressionist"), ("munch", "edvard munch", "kirchner", "schiele"), "expressionism"),
-    Style("fauvism", ("fauvism", "fauvist painting", "fauve"), ("matisse", "henri matisse", "derain"), "fauvism"),
-    Style("cubism", ("cubism", "cubist painting", "cubist"), ("juan gris", "gris"), "cubism"),
-    Style("art-nouveau", ("art nouveau", "jugendstil"), ("klimt", "gustav klimt"), "art-nouveau"),
-    Style("baroque", ("baroque", "baroque painting", "chiaroscuro"), ("rembrandt", "rubens", "caravaggio style"), "baroque"),
-    Style("romanticism", ("romanticism", "romantic painting", "romanticist"), ("aivazovsky", "caspar david friedrich", "constable"), "romanticism"),
-    Style("symbolism", ("symbolism", "symbolist painting"), ("odilon redon", "redon", "roerich"), "symbolism"),
-    Style("naive-art", ("naive art", "naive painting", "folk art", "primitivism"), ("henri rousseau", "pirosmani"), "naive-art"),
-    Style("ukiyo-e", ("ukiyo-e", "ukiyo-e woodblock print", "woodblock print", "japanese print", "japanese woodblock"), ("hokusai", "hiroshige", "utamaro"), "ukiyo-e"),
-    Style("ink-wash", ("ink wash", "ink wash painting", "sumi-e", "chinese ink painting", "shan shui"), (), "ink-wash"),
-    Style("ink-illustration", ("ink illustration", "pen and ink", "ink drawing", "pen drawing", "india ink"), ("beardsley", "aubrey beardsley"), "ink-illustration"),
-    Style("watercolor", ("watercolor", "watercolour", "watercolor painting", "watercolour painting", "aquarelle"), (), "watercolor"),
-    Style("engraving-etching", ("engraving", "etching", "engraved print", "copperplate", "engraving etching"), ("gustave dore", "dore"), "engraving-etching"),
-    Style("woodcut", ("woodcut", "linocut", "wood cut", "black and white woodcut", "lino print"), ("vallotton", "felix vallotton"), "woodcut"),
-    Style("drawing", ("pencil sketch", "pencil drawing", "drawing", "sketch", "pencil", "graphite drawing"), (), "drawing"),
-    Style("charcoal", ("charcoal", "charcoal drawing", "charcoal sketch"), ()),
-    Style("pastel", ("pastel", "pastel drawing", "chalk pastel", "soft pastel"), ()),
-    Style("cartoon", ("cartoon", "comic", "comic book", "anime", "cel shading"), ()),
-    Style("mosaic", ("mosaic", "roman mosaic", "tile mosaic", "tiles"), ()),
-    Style("stained-glass", ("stained glass", "stained glass window", "leaded glass"), ()),
-    Style("pixel-art", ("pixel art", "8-bit", "pixelated", "retro game"), ()),
+    Style("oil-painting", ("oil painting", "oil on canvas", "classical oil painting", "old master painting", "oils")),
+    Style("impressionism", ("impressionism", "impressionist painting", "impressionist"), ("claude monet", "monet", "renoir", "pissarro", "sisley")),
+    Style("post-impressionism", ("post-impressionism", "post impressionism", "post-impressionist painting"), ("cezanne", "gauguin", "bonnard")),
+    Style("van-gogh", ("van gogh", "vincent van gogh", "starry night", "swirling brush strokes")),
+    Style("pointillism", ("pointillism", "pointillist painting", "divisionism", "painting made of dots"), ("seurat", "georges seurat", "signac")),
+    Style("expressionism", ("expressionism", "expressionist painting", "expressionist"), ("munch", "edvard munch", "kirchner", "schiele")),
+    Style("fauvism", ("fauvism", "fauvist painting", "fauve"), ("matisse", "henri matisse", "derain")),
+    Style("cubism", ("cubism", "cubist painting", "cubist"), ("juan gris", "gris")),
+    Style("art-nouveau", ("art nouveau", "jugendstil"), ("klimt", "gustav klimt")),
+    Style("baroque", ("baroque", "baroque painting", "chiaroscuro"), ("rembrandt", "rubens", "caravaggio style")),
+    Style("romanticism", ("romanticism", "romantic painting", "romanticist"), ("aivazovsky", "caspar david friedrich", "constable")),
+    Style("symbolism", ("symbolism", "symbolist painting"), ("odilon redon", "redon", "roerich")),
+    Style("naive-art", ("naive art", "naive painting", "folk art", "primitivism"), ("henri rousseau", "pirosmani")),
+    Style("ukiyo-e", ("ukiyo-e", "ukiyo-e woodblock print", "woodblock print", "japanese print", "japanese woodblock"), ("hokusai", "hiroshige", "utamaro")),
+    Style("ink-wash", ("ink wash", "ink wash painting", "sumi-e", "chinese ink painting", "shan shui")),
+    Style("ink-illustration", ("ink illustration", "pen and ink", "ink drawing", "pen drawing", "india ink"), ("beardsley", "aubrey beardsley")),
+    Style("watercolor", ("watercolor", "watercolour", "watercolor painting", "watercolour painting", "aquarelle")),
+    Style("engraving-etching", ("engraving", "etching", "engraved print", "copperplate", "engraving etching"), ("gustave dore", "dore")),
+    Style("woodcut", ("woodcut", "linocut", "wood cut", "black and white woodcut", "lino print"), ("vallotton", "felix vallotton")),
+    Style("drawing", ("pencil sketch", "pencil drawing", "drawing", "sketch", "pencil", "graphite drawing")),
+    Style("charcoal", ("charcoal", "charcoal drawing", "charcoal sketch")),
+    Style("pastel", ("pastel", "pastel drawing", "chalk pastel", "soft pastel")),
+    Style("cartoon", ("cartoon", "comic", "comic book", "anime", "cel shading")),
+    Style("mosaic", ("mosaic", "roman mosaic", "tile mosaic", "tiles")),
+    Style("stained-glass", ("stained glass", "stained glass window", "leaded glass")),
+    Style("pixel-art", ("pixel art", "8-bit", "pixelated", "retro game")),
     Style("halftone", ("halftone", "pop art", "screen print", "newsprint dots"), ("roy lichtenstein", "lichtenstein", "warhol")),
-    Style("low-poly", ("low-poly", "low poly", "polygon art", "triangles"), ()),
+    Style("low-poly", ("low-poly", "low poly", "polygon art", "triangles")),
 )  # fmt: skip
-
-PHASE = 16
-"""Pixels after which the diffusion networks' own grid repeats, counted from the corner of the picture. What training
-pictures do by a pattern repeats with it: a pattern at random places could not be foretold from a photograph, and the
-networks would paint its mean."""
-
-GRID = PHASE // 2
-"""Pixels between tiles, printed dots and pairs of big pixels."""
 
 PHOTO_NAMES: tuple[str, ...] = ("photo", "photograph", "a photo", "photography", "realistic photo")
 """Words for the photograph itself; as a prompt they change nothing."""

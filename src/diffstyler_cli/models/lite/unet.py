@@ -16,7 +16,7 @@ from ..cards import card
 from ..layers import Conditioned, Stack
 
 DETAIL = 0.12
-"""Deviation of a picture's fine detail (what a 3×3 mean takes away) in -1…1: 0.115 on eight training photographs."""
+"""Deviation of a picture's fine detail (a picture less its 3×3 mean), in -1…1: 0.115 on eight training photographs."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ LITE_PRESETS: dict[str, LiteConfig] = {
 
 
 def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    """The convolution with weights and bias of zero, so that its block begins as the identity."""
     for parameter in conv.parameters():
         nn.init.zeros_(parameter)
     return conv
@@ -66,9 +67,9 @@ class _Block(Conditioned):
 class LiteUNet(VelocityNetwork):
     """U-Net on a pixel-unshuffled grid, without attention: what it learns on crops holds at every size.
 
-    A network this small cannot carry white noise from input to output, as v asks of it, and leaves grain behind. So
-    the finest noise is dealt with in closed form, after Karras et al. 2022: x̂0 = α·s²/(α²s² + σ²)·x + …, the best
-    linear estimate of detail of deviation s in white noise; the network adds the rest.
+    Preconditioned after Karras et al. 2022 (section 5): the output is the best linear estimate of detail of deviation
+    s = `DETAIL` in white noise, x̂0 = α·s²/(α²s² + σ²)·x, plus what the layers add. To predict v they would otherwise
+    have to carry white noise from input to output, for which a network this small has no room: it leaves grain behind.
 
     `forward(x, t, cond)`: x B×3×H×W with H and W divisible by 16, t (B,) in [0, 1], cond B×cond_dim of unit rows or
     zeros (null condition); returns v, B×3×H×W float32.

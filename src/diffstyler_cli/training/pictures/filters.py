@@ -1,7 +1,8 @@
 """Classical filters that draw a photograph: pencil, ink, printed dots, tiles, cells. No artwork takes part.
 
-Every filter takes an RGB uint8 array H×W×3 and the `Chance` that goes with it, and returns one of the same shape. Needs
-the `train` extra (OpenCV). Dodge-and-burn sketching, dithering and Voronoi mosaics are folklore.
+Every filter takes an RGB uint8 array H×W×3 and the `NoiseFields` of the noise that the result will be paired with, and
+returns a picture of the same shape. Needs the `train` extra (OpenCV). Sketching by dodging, dithering and Voronoi
+mosaics are common practice without a paper to cite; the other rules were set by eye.
 """
 
 from __future__ import annotations
@@ -11,40 +12,23 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ...models.lite.styles import GRID, PHASE
-from .brushes import (
-    Chance,
-    Image,
-    brushed,
-    cell_borders,
-    cell_means,
-    edge_flow,
-    edge_strength,
-    equalised,
-    grey_rgb,
-    hatching,
-    highest,
-    lab_of,
-    lattice_points,
-    luma,
-    regraded,
-    rgb_of,
-    streaks,
-    to_u8,
-    voronoi,
-)
+from .cells import cell_borders, cell_maxima, cell_means, edge_strength, lattice_points, voronoi
+from .colour import Image, adjusted, equalised, grey_rgb, lab_of, luma, rgb_of, to_u8
+from .grid import PERIOD, TILE
+from .noise_fields import NoiseFields
+from .strokes import brushed, edge_flow, hatching, streaks
 
 
-def pencil(im: Image, chance: Chance) -> Image:
-    """Graphite on paper: outlines by dodging, tone by strokes that follow one hand direction."""
+def pencil(im: Image, noise: NoiseFields) -> Image:
+    """Graphite on paper: outlines by dodging (division by a blurred copy), tone by strokes of about one direction."""
     g = cv2.GaussianBlur(equalised(luma(im)), (0, 0), 0.6)
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 3.5) + 0.02), 0, 1)
     line = np.clip((line - 0.55) / 0.42, 0, 1) ** 1.3
-    hand = -0.8
-    paper = 0.955 + 0.015 * chance.field(0.8)
+    stroke_angle = -0.8
+    paper = 0.955 + 0.015 * noise.field(0.8)
     tone = np.ones_like(g)
     for k, (offset, limit) in enumerate(((0.0, 0.66), (0.5, 0.4), (-0.6, 0.22))):
-        streak = streaks(chance.field(0.6, k), np.full_like(g, hand + offset), 7)
+        streak = streaks(noise.field(0.6, k), np.full_like(g, stroke_angle + offset), 7)
         depth = np.clip((limit - cv2.GaussianBlur(g, (0, 0), 1.0)) / limit, 0, 1)
         tone -= 0.42 * depth**0.7 * np.clip(0.5 + 0.5 * streak, 0, 1.2)
     out = paper * np.clip(tone, 0.12, 1) * (0.25 + 0.75 * line)
@@ -52,18 +36,18 @@ def pencil(im: Image, chance: Chance) -> Image:
     return to_u8(grey_rgb(out) * tint)
 
 
-def charcoal(im: Image, chance: Chance) -> Image:
+def charcoal(im: Image, noise: NoiseFields) -> Image:
     """Broad dark smears with grain, on grey or cream paper."""
     g = cv2.GaussianBlur(equalised(luma(im), 0.8), (0, 0), 1.5)
-    smears = streaks(chance.field(0.8, 1), np.full_like(g, -0.5), 5)
-    tone = 1 / (1 + np.exp(-(g - 0.42) * 9)) + 0.10 * smears * (1 - g) + 0.09 * chance.field(0.7)
+    smears = streaks(noise.field(0.8, 1), np.full_like(g, -0.5), 5)
+    tone = 1 / (1 + np.exp(-(g - 0.42) * 9)) + 0.10 * smears * (1 - g) + 0.09 * noise.field(0.7)
     edge = cv2.GaussianBlur(cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)), (0, 0), 1)
     out = np.clip(tone, 0, 1) * np.clip(1 - 1.4 * edge, 0.05, 1)
     paper = np.array([0.92, 0.90, 0.86])
     return to_u8(grey_rgb(0.06 + 0.94 * out) * paper)
 
 
-def woodcut(im: Image, chance: Chance) -> Image:
+def woodcut(im: Image, noise: NoiseFields) -> Image:
     """Black ink on paper: solid darks, cut highlights, carved lines between."""
     g = cv2.bilateralFilter(equalised(luma(im), 0.9), 7, 0.15, 4)
     g = cv2.GaussianBlur(g, (0, 0), 1.0)
@@ -74,24 +58,24 @@ def woodcut(im: Image, chance: Chance) -> Image:
     ink = np.where(cv2.GaussianBlur(tone, (0, 0), 8) > 0.5, ink, other)
     edge = cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(g, cv2.CV_32F, 0, 1, ksize=3))
     ink *= 1 - np.clip((edge - 0.35) * 2.5, 0, 1) * 0.9
-    wear = np.clip(1 - 0.10 * np.clip(chance.field(0.8), 0, 3), 0, 1)
+    wear = np.clip(1 - 0.10 * np.clip(noise.field(0.8), 0, 3), 0, 1)
     paper = np.array([0.96, 0.95, 0.91])
     black = np.array([0.07, 0.065, 0.06])
     return to_u8(black + (paper - black) * (ink[..., None] * wear[..., None] + 0.06 * (1 - wear[..., None])))
 
 
-def engraving(im: Image, chance: Chance) -> Image:
+def engraving(im: Image, noise: NoiseFields) -> Image:
     """Fine lines along the forms, closer and crossed in the darks."""
     g = cv2.GaussianBlur(equalised(luma(im), 0.5), (0, 0), 0.7)
     flow = edge_flow(g, 0.35, bias=0.03)
-    along = streaks(chance.field(0.5, 0), flow, 4)
-    across = streaks(chance.field(0.5, 1), flow + np.float32(1.0), 3)
+    along = streaks(noise.field(0.5, 0), flow, 4)
+    across = streaks(noise.field(0.5, 1), flow + np.float32(1.0), 3)
     tone = 0.25 + 0.55 * g + 0.09 * along * (1.1 - g) + 0.06 * across * (1 - g)
     line = np.clip(g / (cv2.GaussianBlur(g, (0, 0), 2) + 0.02), 0, 1)
-    return to_u8(grey_rgb(tone * line + 0.02 * chance.field(0.3, 2)))
+    return to_u8(grey_rgb(tone * line + 0.02 * noise.field(0.3, 2)))
 
 
-def ink(im: Image, chance: Chance) -> Image:
+def ink(im: Image, noise: NoiseFields) -> Image:
     """Pen and brush: flat blacks and sharp outlines on white."""
     g = cv2.bilateralFilter(equalised(luma(im), 0.8), 9, 0.2, 5)
     dog = cv2.GaussianBlur(g, (0, 0), 0.8) - 0.97 * cv2.GaussianBlur(g, (0, 0), 2.2)
@@ -100,15 +84,15 @@ def ink(im: Image, chance: Chance) -> Image:
     return to_u8(grey_rgb(0.04 + 0.93 * line * black))
 
 
-def pointillism(im: Image, chance: Chance) -> Image:
+def pointillism(im: Image, noise: NoiseFields) -> Image:
     """Dots of pure colour whose average is the picture."""
     lattice = np.random.default_rng(3)
-    src = regraded(cv2.GaussianBlur(im, (0, 0), 1.0), 1.6, 1.0, 10).astype(np.float32)
+    src = adjusted(cv2.GaussianBlur(im, (0, 0), 1.0), 1.6, 1.0, 10).astype(np.float32)
     out = cv2.GaussianBlur(im, (0, 0), 3)
     for _ in range(2):
         for places in lattice_points(im.shape[:2], 4, lattice):
             radius = lattice.uniform(1.8, 2.5)
-            tint = 34 * np.stack([chance.at(places, 1.2, k) for k in range(3)], 1)
+            tint = 34 * np.stack([noise.at(places, 1.2, k) for k in range(3)], 1)
             y, x = (np.clip(places[:, a].astype(int), 0, im.shape[a] - 1) for a in (0, 1))
             colours = np.clip(src[y, x] + tint - tint.mean(1, keepdims=True) / 2, 0, 255)
             for (py, px), colour in zip(places, colours, strict=True):
@@ -116,12 +100,12 @@ def pointillism(im: Image, chance: Chance) -> Image:
     return out
 
 
-def cartoon(im: Image, chance: Chance) -> Image:
+def cartoon(im: Image, noise: NoiseFields) -> Image:
     """Flat colours in few steps of light, dark outlines."""
     flat = im
     for _ in range(5):
         flat = cv2.bilateralFilter(flat, 9, 45, 7)
-    lab = cv2.cvtColor(regraded(flat, 1.45, 1.08), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(adjusted(flat, 1.45, 1.08), cv2.COLOR_RGB2LAB).astype(np.float32)
     lab[..., 0] = cv2.GaussianBlur((np.floor(lab[..., 0] / 256 * 6) + 0.5) / 6 * 255, (0, 0), 0.6)
     rgb = cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB).astype(np.float32) / 255
     g = cv2.GaussianBlur(luma(im), (0, 0), 1.0)
@@ -130,55 +114,55 @@ def cartoon(im: Image, chance: Chance) -> Image:
     return to_u8(rgb * (0.06 + 0.94 * line[..., None]))
 
 
-def mosaic(im: Image, chance: Chance) -> Image:
-    """Square-ish tiles of `GRID` pixels with dark grout, each of one colour."""
+def mosaic(im: Image, noise: NoiseFields) -> Image:
+    """Square-ish tiles of `TILE` pixels with dark grout, each of one colour."""
     h, w = im.shape[:2]
-    ys, xs = np.mgrid[GRID / 2 : h : GRID, GRID / 2 : w : GRID]
+    ys, xs = np.mgrid[TILE / 2 : h : TILE, TILE / 2 : w : TILE]
     sites = np.stack([ys.ravel(), xs.ravel()], 1)
-    sites = sites + GRID * 0.08 * np.stack([chance.at(sites, 1.5, k) for k in (1, 2)], 1)
+    sites = sites + TILE * 0.08 * np.stack([noise.at(sites, 1.5, k) for k in (1, 2)], 1)
     label, gap = voronoi(im, sites)
-    colour = cell_means(regraded(im, 1.4), label, len(sites)) + 0.05 * chance.at(sites, 1.5)[:, None]
+    colour = cell_means(adjusted(im, 1.4), label, len(sites)) + 0.05 * noise.at(sites, 1.5)[:, None]
     tile = np.clip(gap / 1.6 - 0.1, 0, 1)[..., None]
     grout = np.array([0.25, 0.23, 0.20])
     return to_u8(colour[label] * tile + grout * (1 - tile))
 
 
-def stained_glass(im: Image, chance: Chance) -> Image:
+def stained_glass(im: Image, noise: NoiseFields) -> Image:
     """Bright cells that follow the shapes, with black leading."""
-    sites = highest(-edge_strength(im), PHASE)
-    sites += 2.5 * np.stack([np.clip(chance.at(sites, 1.5, k), -2, 2) for k in (1, 2)], 1)
-    label, _ = voronoi(im, sites, alike=60)
-    colour = cell_means(regraded(im, 2.0, 1.1, 12), label, len(sites))
+    sites = cell_maxima(-edge_strength(im), PERIOD)
+    sites += 2.5 * np.stack([np.clip(noise.at(sites, 1.5, k), -2, 2) for k in (1, 2)], 1)
+    label, _ = voronoi(im, sites, colour_weight=60)
+    colour = cell_means(adjusted(im, 2.0, 1.1, 12), label, len(sites))
     lead = cell_borders(label, 1.6)
-    glow = 1 + 0.08 * chance.field(3)[..., None]
+    glow = 1 + 0.08 * noise.field(3)[..., None]
     return to_u8(colour[label] * glow * lead + 0.04 * (1 - lead))
 
 
-def low_poly(im: Image, chance: Chance) -> Image:
+def low_poly(im: Image, noise: NoiseFields) -> Image:
     """Flat triangles over points drawn to the edges.
 
-    The net is always the same, two triangles in each square of `PHASE` pixels, or of half as many where there is much
-    to show: only its points move, a little by chance.
+    The mesh is always the same: two triangles in each square of `PERIOD` pixels, or of half as many where edges are
+    strong. Only its points move: towards the edges, and a little at random.
     """
     size = np.array(im.shape[:2])
-    cell = PHASE // 2
+    cell = PERIOD // 2
     edge = edge_strength(im)
-    src = cv2.GaussianBlur(regraded(im, 1.35), (0, 0), 2).astype(np.float32)
+    src = cv2.GaussianBlur(adjusted(im, 1.35), (0, 0), 2).astype(np.float32)
     rows, columns = size // cell
     points = np.mgrid[0 : size[0] + 1 : cell, 0 : size[1] + 1 : cell].transpose(1, 2, 0).astype(float)
     corner = points.reshape(-1, 2).copy()
-    light = 0.06 * chance.field(3)
-    # the middle of a square's edges, not the highest of them, which could jump from one side to the other
+    light = 0.06 * noise.field(3)
+    # to the centroid of a square's edges: its strongest one could jump from one side to the other
     weight = (edge**2 + 1e-3).reshape(rows, cell, columns, cell)
     at = np.arange(cell) - (cell - 1) / 2
     for axis, moments in enumerate((np.einsum("rycx,y->rc", weight, at), np.einsum("rycx,x->rc", weight, at))):
         points[1:-1, 1:-1, axis] += 1.2 * (moments / weight.sum((1, 3)))[1:, 1:]
-        jitter = np.clip(1.5 * chance.at(corner, 1.5, 1 + axis), -2, 2).reshape(points.shape[:2])
+        jitter = np.clip(1.5 * noise.at(corner, 1.5, 1 + axis), -2, 2).reshape(points.shape[:2])
         points[1:-1, 1:-1, axis] += jitter[1:-1, 1:-1]
-    busy = edge.reshape(rows // 2, PHASE, columns // 2, PHASE).max((1, 3)) > 0.35
+    detailed = edge.reshape(rows // 2, PERIOD, columns // 2, PERIOD).max((1, 3)) > 0.35
     out = src.copy()
     for r, c in np.ndindex(rows, columns):
-        step = 1 if busy[r // 2, c // 2] else 2
+        step = 1 if detailed[r // 2, c // 2] else 2
         if r % step or c % step:
             continue
         a, b, d, e = (points[p] for p in ((r, c), (r, c + step), (r + step, c + step), (r + step, c)))
@@ -193,38 +177,38 @@ def low_poly(im: Image, chance: Chance) -> Image:
     return to_u8(out / 255)
 
 
-def pixel_art(im: Image, chance: Chance) -> Image:
-    """Square pixels of half a `GRID`, in the steps of light and colour of an old console."""
+def pixel_art(im: Image, noise: NoiseFields) -> Image:
+    """Square pixels of half a `TILE`, in the steps of light and colour of an old console."""
     h, w = im.shape[:2]
-    cell = GRID // 2
-    small = cv2.resize(regraded(im, 1.5), (w // cell, h // cell), interpolation=cv2.INTER_AREA)
+    cell = TILE // 2
+    small = cv2.resize(adjusted(im, 1.5), (w // cell, h // cell), interpolation=cv2.INTER_AREA)
     steps = np.array([12, 14, 14], np.float32)
     out = to_u8(rgb_of(np.round(lab_of(small) / steps) * steps))
     return cv2.resize(out, (w, h), interpolation=cv2.INTER_NEAREST)
 
 
-def halftone(im: Image, chance: Chance) -> Image:
-    """Printed dots, `GRID` pixels apart along the rows, on flat pop colours."""
+def halftone(im: Image, noise: NoiseFields) -> Image:
+    """Printed dots, `TILE` pixels apart along the rows, on flat pop colours."""
     h, w = im.shape[:2]
-    flat = cv2.bilateralFilter(regraded(im, 1.8, 1.1), 9, 60, 7).astype(np.float32) / 255
+    flat = cv2.bilateralFilter(adjusted(im, 1.8, 1.1), 9, 60, 7).astype(np.float32) / 255
     flat = np.round(flat * 3) / 3
     yy, xx = np.mgrid[:h, :w].astype(np.float32) + 0.5
-    dots = 0.5 + 0.25 * (np.cos(2 * np.pi * (xx + yy) / GRID) + np.cos(2 * np.pi * (xx - yy) / GRID))
+    dots = 0.5 + 0.25 * (np.cos(2 * np.pi * (xx + yy) / TILE) + np.cos(2 * np.pi * (xx - yy) / TILE))
     g = equalised(luma(im), 0.8)
     ink_ = 1 / (1 + np.exp(-(g * 1.25 - dots * 0.9) * 12))
     return to_u8(np.clip(flat * 0.75 + 0.25, 0, 1) * (0.12 + 0.88 * ink_[..., None]))
 
 
-def pastel(im: Image, chance: Chance) -> Image:
+def pastel(im: Image, noise: NoiseFields) -> Image:
     """Soft chalk: powdery strokes on toned paper."""
-    soft = regraded(im, 1.15, 0.8, 50)
-    out = brushed(soft, chance, edge_flow(luma(soft), -0.7, bias=0.04), 1.6, 5, 2.5, tint=2.5, hue=3.0, relief=0.0)
-    keep = 1 - 0.22 * np.clip(chance.field(0.9), 0, 2.5)[..., None]
+    soft = adjusted(im, 1.15, 0.8, 50)
+    out = brushed(soft, noise, edge_flow(luma(soft), -0.7, bias=0.04), 1.6, 5, 2.5, tint=2.5, hue=3.0, relief=0.0)
+    keep = 1 - 0.22 * np.clip(noise.field(0.9), 0, 2.5)[..., None]
     paper = np.array([0.88, 0.85, 0.79])
     return to_u8(out * keep + paper * (1 - keep))
 
 
-FILTERS: dict[str, Callable[[Image, Chance], Image]] = {
+FILTERS: dict[str, Callable[[Image, NoiseFields], Image]] = {
     "drawing": pencil,
     "charcoal": charcoal,
     "woodcut": woodcut,
@@ -239,4 +223,4 @@ FILTERS: dict[str, Callable[[Image, Chance], Image]] = {
     "halftone": halftone,
     "pastel": pastel,
 }
-"""By style; `painters.PAINTERS` has the other styles."""
+"""By `Style.key`; `painters.PAINTERS` has the other styles."""

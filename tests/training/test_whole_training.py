@@ -12,10 +12,9 @@ from PIL import Image
 
 from diffstyler_cli.models.lite.files import read_weights
 from diffstyler_cli.models.lite.load import ROLES, load_lite
-from diffstyler_cli.models.lite.styles import STYLES
-from diffstyler_cli.training.data import held_out
+from diffstyler_cli.training.data import ART_STYLES, held_out
 
-pytest.importorskip("cv2", reason="the train extra is not installed")
+pytest.importorskip("cv2", reason="OpenCV of the train extra is not installed")
 pytestmark = pytest.mark.slow
 
 
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 def data(tmp_path: Path) -> Path:
     """Two artworks of each style and two photographs, none of them held out."""
     rng = np.random.default_rng(0)
-    folders = [tmp_path / "data" / "art" / style.folder for style in STYLES if style.folder]
+    folders = [tmp_path / "data" / "art" / style for style in ART_STYLES]
     for folder in [*folders, tmp_path / "data" / "photos"]:
         folder.mkdir(parents=True)
         names = [n for n in (f"{folder.name}_{k}.png" for k in range(40)) if not held_out(Path(n))][:2]
