@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,6 @@ from platformdirs import user_cache_path, user_config_path
 from ..config import WeightPaths
 from ..errors import UsageError
 from .registry import FULL, KEYS, ComponentSpec, Source
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 APP = "diffstyler"
 EXAMPLE = "See docs/weights.md for an example."
