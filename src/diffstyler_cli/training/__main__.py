@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def _conditions(work: Path, start: Path | None, samples: data.TrainingSet, seed:
 def _export(work: Path, out: Path) -> None:
     """Writes the weights of every stage that has a checkpoint; the others stay as they are."""
     states = {role: _load(work / f"{role}.pt") for role in ("encoder", "features", "aesthetic", "photo", "art")}
-    facts = {"trained": datetime.now(timezone.utc).date().isoformat()}
+    facts = {"trained": datetime.now(UTC).date().isoformat()}
     for role, state in states.items():
         if not state:
             continue
@@ -136,7 +136,7 @@ def _export(work: Path, out: Path) -> None:
 
 def _export_diffusion(state: dict[str, Any], out: Path, role: str) -> Path:
     steps = state["steps_before"] + state["step"]
-    facts = {"trained": datetime.now(timezone.utc).date().isoformat(), "steps": str(steps)}
+    facts = {"trained": datetime.now(UTC).date().isoformat(), "steps": str(steps)}
     return write_weights(out, role, state["average"], facts)
 
 
