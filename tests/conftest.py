@@ -1,19 +1,35 @@
-"""What tests of several parts need: the reference numbers, and the streams that their inputs come from."""
+"""What tests of several parts need: reference numbers and inputs, the lite models, the command line with them."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import sys
+import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+# Pictures of the tests are small: more threads only get into each other's way, above all beside other workers. And
+# what is computed here and in a process of its own is the same to the last bit. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 from torch import Tensor
+
+from skips import pytest_make_collect_report, pytest_runtest_makereport
+
+if TYPE_CHECKING:
+    from diffstyler_cli import Stylizer
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+pytest_plugins = ["pytester"]
 
 # The first call of an operation takes torch long: no deadline a single example.
 settings.register_profile("suite", deadline=None, max_examples=50)
@@ -40,3 +56,56 @@ def stream() -> Callable[..., Tensor]:
         return torch.tanh(torch.from_numpy(values))
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def stylizer() -> Stylizer:
+    """The lite models on the CPU in float32, loaded once for all tests of a worker."""
+    from diffstyler_cli import Stylizer
+
+    return Stylizer.load("lite", device="cpu", dtype="fp32")
+
+
+@pytest.fixture
+def lite_cli(
+    stylizer: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in this process, in an empty folder, with lite models that are loaded already.
+
+    Returns the exit code, standard output and standard error. Nothing is a terminal.
+    """
+    from diffstyler_cli import Stylizer
+    from diffstyler_cli.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Stylizer, "load", lambda *arguments, **settings: stylizer)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        before = signal.getsignal(signal.SIGTERM)
+        with open(os.devnull) as nothing:
+            monkeypatch.setattr(sys, "stdin", nothing)
+            try:
+                code = run([str(a) for a in arguments])
+            finally:
+                signal.signal(signal.SIGTERM, before)
+        return (code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter and write to, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def as_plain_user() -> Iterator[Callable[[], None]]:
+    """A function that gives up root's rights until the test ends; nothing to give up for other users."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    yield lambda: os.seteuid(65534) if root else None
+    if root:
+        os.seteuid(0)

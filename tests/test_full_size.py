@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent / "models"))
 
 from test_original_networks import GOLDEN, assert_golden, golden_inputs, golden_weights
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("full size")]  # whose files are made once
 MAIN = "from diffstyler_cli.cli.app import main; main()"
 
 

@@ -19,11 +19,6 @@ PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "macaws.jpg"
 SMALL = {"size": 64, "steps": 3, "cutouts": 2, "seed": 7}
 
 
-@pytest.fixture(scope="module")
-def stylizer() -> Stylizer:
-    return Stylizer.load("lite", device="cpu", dtype="fp32")
-
-
 def pixels(image: Image.Image) -> torch.Tensor:
     return to_tensor(image, image.size)[0]
 

@@ -12,7 +12,7 @@ from world import CONTENT
 @pytest.mark.parametrize("fault", SCENARIOS)
 def test_a_fault_does_what_the_table_says(fault: str, tmp_path: Path) -> None:
     if "(mounted)" in fault and not can_mount():
-        pytest.skip("this machine lets nobody mount a file system")
+        pytest.skip("may not mount: this machine lets nobody")
     rows = TABLE.read_text(encoding="utf-8").splitlines()
     assert str(row(fault, tmp_path)) in rows, "Run python tests/download/faults.py"
 

@@ -544,7 +544,7 @@ def test_threads_may_read_at_once() -> None:
     assert found == [(24, 16)] * 8
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: ru_maxrss has other units elsewhere")
 def test_a_large_photo_is_held_at_most_twice(tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""Recipes and replays with the real lite models, through the front door, at the smallest settings."""
+"""Recipes and replays with the real lite models, at the smallest settings; the replay is a process of its own."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from cli_harness import environment
 
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.images import read_recipe
-from diffstyler_cli.models.lite.architecture import WEIGHTS
 from diffstyler_cli.recipe import FIELDS, Recipe
 
 DOCUMENT = Path(__file__).parents[2] / "docs/metadata.md"
@@ -31,9 +30,11 @@ def test_every_field_is_documented() -> None:
     assert sorted(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == sorted(FIELDS)
 
 
-@pytest.mark.skipif(not list(WEIGHTS.glob("*.safetensors")), reason="the lite models are not trained yet")
-def test_a_replay_of_a_real_picture_is_the_same_file(photo: Path) -> None:
-    run("stylize", "photo.png", "oil painting", "watercolor:2", "--size", "64", "--steps", "2", "-o", "out.png")
+def test_a_replay_of_a_real_picture_is_the_same_file(
+    photo: Path, lite_cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    line = ("photo.png", "oil painting", "watercolor:2", "--size", "64", "--steps", "2", "-o", "out.png")
+    assert lite_cli("stylize", *line)[0] == 0
     recipe = read_recipe(Path("out.png")) or {}
     assert set(recipe) == set(FIELDS) - {"sweep"}
     read = Recipe(recipe)
@@ -51,8 +52,9 @@ def test_a_replay_of_a_real_picture_is_the_same_file(photo: Path) -> None:
     assert (replay["identical"], replay["largest"]) == (True, 0), err
     assert Path("out-replay.png").read_bytes() == Path("out.png").read_bytes()
 
-    out, _ = run("inspect", "--compare", "out.png", "out-replay.png", "--json")
-    document = json.loads(out)
+    code, text, err = lite_cli("inspect", "--compare", "out.png", "out-replay.png", "--json")
+    assert code == 0, err
+    document = json.loads(text)
     assert document["differences"] == {}
     assert {"CLIP score", "content score", "seconds"} <= set(document["scores"])
     assert all(one == other for one, other in document["scores"].values())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from diffstyler_cli import Stylizer
 from diffstyler_cli.models.base import TextImageEncoder
-from diffstyler_cli.models.lite.load import load_lite
 from diffstyler_cli.models.lite.styles import PHOTO_NAMES, STYLES
 from diffstyler_cli.training.captions import MOODS
 
@@ -14,8 +14,8 @@ FIRST = [style.names[0] for style in STYLES]
 
 
 @pytest.fixture(scope="module")
-def encoder() -> TextImageEncoder:
-    return load_lite("cpu").encoder
+def encoder(stylizer: Stylizer) -> TextImageEncoder:
+    return stylizer.components.encoder
 
 
 def nearest(encoder: TextImageEncoder, texts: list[str], count: int = 1) -> list[list[str]]:

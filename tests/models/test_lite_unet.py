@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from diffstyler_cli import Stylizer
 from diffstyler_cli.diffusion.schedule import alpha_sigma
 from diffstyler_cli.models.base import Components
-from diffstyler_cli.models.lite.load import load_lite
 from diffstyler_cli.models.lite.unet import DETAIL, LiteUNet
 
 
 @pytest.fixture(scope="module")
-def lite() -> Components:
-    return load_lite("cpu")
+def lite(stylizer: Stylizer) -> Components:
+    return stylizer.components
 
 
 def denoised(network: LiteUNet, x0: Tensor, t: float, seed: int = 0) -> Tensor:

@@ -109,7 +109,7 @@ def test_a_recipe_of_the_document_works(folder: Path, title: str) -> None:
     script = SECTIONS[title]
     for tool in TOOLS:
         if re.search(rf"^\s*{tool}\b", script, re.M) and (not shutil.which(tool) or not works(tool)):
-            pytest.skip(f"{tool} is not here")
+            pytest.skip(f"no {tool} here")
     if "make" in title:
         makefile = re.search(r"^```makefile\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)
         assert makefile is not None

@@ -22,13 +22,6 @@ from diffstyler_cli.sweep.plan import Plan
 
 
 @pytest.fixture(scope="session")
-def stylizer() -> Any:
-    from diffstyler_cli.pipeline import Stylizer
-
-    return Stylizer.load("lite", device="cpu", dtype="fp32")
-
-
-@pytest.fixture(scope="session")
 def photo() -> LoadedImage:
     return read_image(SAMPLE)
 

@@ -13,7 +13,8 @@ from sweep_browser import CHROMIUM, Browser
 
 RANGES = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x")}
 SCRIPT = "</script><script>document.title='broken'</script><!--"
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+pytestmark = pytest.mark.xdist_group("browser")  # one for all tests
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")

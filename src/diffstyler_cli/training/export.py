@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def export_all(work: Path, out: Path) -> None:
 
 def export(role: str, state: dict[str, Any], out: Path) -> Path:
     """Writes what the package needs of a stage's state."""
-    metadata = {"trained": datetime.now(timezone.utc).date().isoformat()}
+    metadata = {"trained": datetime.now(UTC).date().isoformat()}
     if role in ("photo", "art"):
         steps = state["steps_before"] + state["step"]
         return write_weights(out, role, state["average"], metadata | {"steps": str(steps)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,6 @@ from platformdirs import user_cache_path, user_config_path
 from ..errors import UsageError
 from ..roles import KEYS, ROLES
 from .registry import FULL, ComponentSpec, Source
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 APP = "diffstyler"
 EXAMPLE = "See docs/weights.md for an example."

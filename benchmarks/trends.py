@@ -1,4 +1,4 @@
-"""What λ and T1 do, on photos that no model was trained on: `python tests/benchmarks/trends.py PHOTO... -o trends.svg`.
+"""What λ and T1 do, on photos that no model was trained on: `python benchmarks/trends.py PHOTO... -o trends.svg`.
 
 Sweeps every photo with the lite models and draws two panels: the content score against T1 (mean over λ), and against λ
 (mean over T1) how much better the art network explains the pictures than the photo network does: the mean logarithm of

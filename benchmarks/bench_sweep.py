@@ -1,4 +1,4 @@
-"""A sweep against one `stylize` a cell: `python tests/benchmarks/bench_sweep.py [--steps N] [--size N] [--growth]`.
+"""A sweep against one `stylize` a cell: `python benchmarks/bench_sweep.py [--steps N] [--size N] [--growth]`.
 
 Prints wall time, network passes and ratios, all measured in one run on this machine; asserts nothing. The counts hold
 for every machine, those in TFLOP for the full-size networks at 256 x 256.
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "macaws.jpg"
+PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "macaws.jpg"
 RUNNER = [sys.executable, "-c", "from diffstyler_cli.cli.app import main; main()"]
 LAMBDAS, T1S = ("0", "0.25", "0.5", "0.75", "1"), ("1.0x", "1.2x", "1.4x")
 

@@ -1,4 +1,4 @@
-"""Where the time of a bare `diffstyler stylize` goes: `python tests/benchmarks/bench_stylize.py [PHOTO]`.
+"""Where the time of a bare `diffstyler stylize` goes: `python benchmarks/bench_stylize.py [PHOTO]`.
 
 Prints seconds of whole processes and of their parts, measured in one run on this machine; asserts nothing.
 """
@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "macaws.jpg"
+PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "macaws.jpg"
 RUNNER = [sys.executable, "-c", "from diffstyler_cli.cli.app import main; main()"]
 
 

@@ -1,0 +1,154 @@
+"""Every `diffstyler ...` line of README.md, docs/*.md and --help works as written; so does the README's Python block.
+
+The stand-in pipeline paints; sweeps, which it cannot play, are planned with --dry-run. docs/pipelines.md has its own
+tests, in tests/pipelines; docs/faults.md has no command.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_harness import FAKE_APP, QUICK, Outcome, environment
+from PIL import Image
+
+from diffstyler_cli import StylizeConfig, Stylizer
+from diffstyler_cli.cli.app import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "pipelines.md")]
+
+ELSEWHERE = {
+    "diffstyler stylize": "asks, at a terminal: tests/cli/test_interactive.py",
+    'python -m pip install . && diffstyler stylize docs/pictures/macaws.jpg "oil painting"': "installs: .ci/run",
+    "diffstyler download": "needs the network: tests/download/test_download_command.py with its own servers",
+    "diffstyler download -q --only art": "needs the network: tests/download/test_download_command.py likewise",
+    "diffstyler download --only vgg,clip": "needs the network: tests/download/test_download_command.py likewise",
+    "diffstyler download --from ~/old-models": "needs files of weights: tests/download/test_download_command.py",
+    'diffstyler stylize photo.png "oil painting" --lambda 0.6 --art-weights lite-training/art.safetensors': (
+        "needs trained weights: tests/lite/test_own_art.py"
+    ),
+}
+"""Lines that cannot run here, and where what they say is tested."""
+
+
+def bare(line: str) -> str:
+    """The line without its comment."""
+    return re.sub(r"\s+# .*$", "", line).strip()
+
+
+def documented() -> Iterator[tuple[str, str]]:
+    """(document, line): of fenced blocks, and of `diffstyler ...` within text where it is a whole command."""
+    words = "|".join(COMMANDS)
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
+        inside = re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.M | re.S)
+        for line in "".join(blocks).splitlines():
+            if re.search(rf"(?:^|[|&] )diffstyler (?:{words})\b", line):
+                yield document.name, bare(line)
+        for line in re.findall(rf"`(diffstyler (?:{words}) [^`]*)`", inside):
+            if re.search(r"\.(?:png|jpg)\b", line):
+                yield document.name, line
+
+
+LINES = sorted(set(documented()))
+
+
+@pytest.fixture
+def folder(photo: Path) -> Path:
+    """The current one, with every photo that a document names."""
+    (photo.parent / "docs/pictures").mkdir(parents=True)
+    for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
+        Image.open(photo).save(photo.parent / name)
+    return photo.parent
+
+
+def in_shell(folder: Path, line: str) -> None:
+    """By bash, with the stand-in as `diffstyler`."""
+    command = folder / "bin/diffstyler"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/bash\nexec "{sys.executable}" "{FAKE_APP}" "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        cwd=folder, env=environment(PATH=path), capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+
+
+HERE = [pair for pair in LINES if pair[1] not in ELSEWHERE]
+SWEEPS = [pair for pair in HERE if pair[1].startswith("diffstyler sweep")]
+
+
+@pytest.mark.parametrize(("document", "line"), [pair for pair in HERE if pair not in SWEEPS])
+def test_a_documented_command_works(
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, folder: Path, document: str, line: str
+) -> None:
+    monkeypatch.setenv("DIFFSTYLER_CACHE_DIR", str(folder / "cache"))
+    if re.search(r"\binspect out\.png", line):
+        assert cli("stylize", "photo.png", "woodcut", *QUICK, "-q", "-o", "out.png").code == 0
+    if re.search(r"[|>]|&&", line):
+        in_shell(folder, line)
+    else:
+        outcome = cli(*shlex.split(line)[1:])
+        assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize(("document", "line"), SWEEPS)
+def test_a_documented_sweep_can_be_planned(
+    lite_cli: Callable[..., tuple[int, str, str]], folder: Path, document: str, line: str
+) -> None:
+    arguments = shlex.split(line)[1:]
+    code, _, err = lite_cli(*arguments, *([] if "--dry-run" in arguments else ["--dry-run"]))
+    assert code == 0, err
+    assert "pictures of" in err
+
+
+def test_what_runs_elsewhere_is_documented_and_the_tests_named_are_there() -> None:
+    lines = {line for _, line in LINES}
+    for line, reason in ELSEWHERE.items():
+        assert line in lines, f"no document says {line}"
+        path = re.search(r"(?:tests|\.ci)/[\w/.]+\w", reason)
+        assert path is not None
+        assert (ROOT / path[0]).is_file(), path[0]
+    assert len(LINES) > 30
+
+
+def test_the_examples_of_help_work(cli: Callable[..., Outcome], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("TERMINAL_WIDTH", "300")
+    found = set()
+    for command in ((), *((name,) for name in COMMANDS)):
+        text = cli(*command, "--help").out.decode()
+        found |= set(re.findall(rf"diffstyler (?:{'|'.join(COMMANDS)}) [^│\n]*\w[\"']?", text))
+    examples = [line for line in found if re.search(r"[\"']|\.png|\.jpg", line)]
+    assert examples, found
+    for line in examples:
+        arguments = shlex.split(line)[1:]
+        if arguments[0] != "sweep":
+            assert cli(*arguments, *(QUICK if arguments[0] == "stylize" else ())).code == 0, line
+
+
+def test_the_python_of_the_readme_runs(
+    stylizer: Stylizer, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the lite models, at a quarter of the size."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    small = dataclasses.replace(StylizeConfig(), size=64)
+    monkeypatch.setattr(StylizeConfig, "defaults", lambda model_set="lite": small)
+    monkeypatch.setattr(Stylizer, "load", lambda *arguments, **settings: stylizer)
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    with Image.open("out.png") as picture:
+        assert picture.size == names["result"].image.size
+    assert f"sample {small.steps} {small.steps}" in capsys.readouterr().out
