@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from diffstyler_cli import StylizeConfig, Stylizer
+from diffstyler_cli import Finished, Progress, StylizeConfig, Stylizer
 from diffstyler_cli.errors import InputImageError, NumericalError, UsageError
 from diffstyler_cli.images import to_tensor
 
@@ -47,13 +47,23 @@ def test_an_undrawn_seed_is_drawn_and_recorded(stylizer: Stylizer) -> None:
 
 
 def test_iterator_yields_every_step_with_a_preview(stylizer: Stylizer) -> None:
-    events = list(stylizer.run(PHOTO, ["woodcut"], **SMALL, t1="5", round_trip=True, noise_iters=2))
+    *events, last = stylizer.run(PHOTO, ["woodcut"], **SMALL, t1="5", round_trip=True, noise_iters=2)
+    assert isinstance(last, Finished)
+    assert last.result.image.size == (78, 52)
+    assert all(isinstance(event, Progress) for event in events)
     assert [e.phase for e in events] == ["free"] * 7 + ["noise"] * 2 + ["sample"] * 3
     assert [e.step for e in events if e.phase == "sample"] == [1, 2, 3]
     assert events[-1].preview().size == (78, 52)
     assert events[-1].losses is not None
     with pytest.raises(ValueError, match="no prediction"):
         events[0].preview()
+
+
+@pytest.mark.parametrize("name", ["models", "art_model", "device", "dtype"])
+def test_a_setting_of_the_machine_is_no_setting_of_a_picture(stylizer: Stylizer, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is a setting of the loaded models") as caught:
+        stylizer.stylize(PHOTO, "woodcut", **{name: "cpu"})
+    assert f"Stylizer.load({name}=...)" in caught.value.advice
 
 
 def test_without_guidance_and_style_the_photo_comes_back(stylizer: Stylizer) -> None:

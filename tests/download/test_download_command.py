@@ -100,15 +100,15 @@ def test_the_list_shows_every_source_and_what_is_cached(world: World) -> None:
     assert f"{spec(KEY).parameters:,}" in outcome.out
     assert " no " in outcome.out
     world.begin(100)
-    assert "100 B arrived" in world.run("--list").out
+    assert "100 bytes arrived" in world.run("--list").out
     world.run()
-    assert "2.27 kB fp32" in world.run("--list").out
+    assert "2.3 kB fp32" in world.run("--list").out
 
 
 def test_a_dry_run_says_what_would_be_fetched_and_asks_nobody(world: World) -> None:
     outcome = world.run("--dry-run")
     assert f"  {KEY:10} hub:{REPOSITORY}/{FILE}" in outcome.out
-    assert "6.23 kB to fetch; 8.43 kB of disk needed" in outcome.out
+    assert "6.2 kB to fetch; 8.4 kB of disk needed" in outcome.out
     assert "enough" in outcome.out
     assert not world.hub.log + world.store.log
     assert not world.cache.folder.exists()

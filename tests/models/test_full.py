@@ -31,7 +31,7 @@ from diffstyler_cli.pipeline import Stylizer
 from diffstyler_cli.roles import KEYS
 from diffstyler_cli.weights.cache import Cache
 from diffstyler_cli.weights.fetch import import_from
-from diffstyler_cli.weights.registry import FULL, Source, find_local, spec
+from diffstyler_cli.weights.registry import FULL, Source, spec
 from diffstyler_cli.weights.settings import Settings
 
 CLIP = {
@@ -63,18 +63,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     torch.manual_seed(0)
     files = {component.key: tmp_path / "given" / component.file for component in FULL}
     (tmp_path / "given").mkdir()
-    torch.save(BUILDERS["CC12M"]().state_dict(), files.photo)
-    torch.save(BUILDERS["WikiArt"]().state_dict(), files.art)
-    save_file(BUILDERS["ClipEncoder"]().model.state_dict(), files.clip)
-    save_file(BUILDERS["Vgg19Features"]().state_dict() | {"head.fc.weight": torch.zeros(2)}, files.vgg)
-    torch.save(BUILDERS["LinearAesthetic"]().state_dict(), files.aesthetic)
+    torch.save(BUILDERS["CC12M"]().state_dict(), files["photo"])
+    torch.save(BUILDERS["WikiArt"]().state_dict(), files["art"])
+    save_file(BUILDERS["ClipEncoder"]().model.state_dict(), files["clip"])
+    save_file(BUILDERS["Vgg19Features"]().state_dict() | {"head.fc.weight": torch.zeros(2)}, files["vgg"])
+    torch.save(BUILDERS["LinearAesthetic"]().state_dict(), files["aesthetic"])
     return Settings(tmp_path / "cache", files)
 
 
 @pytest.fixture
 def cached(settings: Settings) -> Settings:
     """The same files in the cache, and no path given."""
-    folder = settings.paths.photo.parent
+    folder = settings.paths["photo"].parent
     hashes = {c.key: hashlib.sha256((folder / c.file).read_bytes()).hexdigest() for c in FULL if c.key != "clip"}
     settings = Settings(settings.cache, sha256=hashes)
     imported(settings, folder)
@@ -148,10 +148,10 @@ def test_all_five_load_ready_for_inference(request: pytest.FixtureRequest, place
 
 def test_what_is_loaded_equals_what_was_saved(settings: Settings) -> None:
     components = full.load_full(settings, "cpu")
-    for module, file in ((components.photo, settings.paths.photo), (components.art, settings.paths.art)):
+    for module, file in ((components.photo, settings.paths["photo"]), (components.art, settings.paths["art"])):
         saved = torch.load(file, weights_only=True)
         assert all(torch.equal(p, saved[name]) for name, p in module.state_dict().items())
-    saved = load_file(settings.paths.clip)
+    saved = load_file(settings.paths["clip"])
     assert all(torch.equal(p, saved[name]) for name, p in components.encoder.model.state_dict().items())
 
 
@@ -160,7 +160,7 @@ def test_loading_tells_what_was_loaded(settings: Settings) -> None:
     assert list(info) == ["photo", "art", "encoder", "features", "aesthetic"]
     assert info["photo"].name == "cc12m_1_cfg"
     assert info["photo"].source == "cc12m_1_cfg.pth"
-    assert info["photo"].sha256 == hashlib.sha256(settings.paths.photo.read_bytes()).hexdigest()
+    assert info["photo"].sha256 == hashlib.sha256(settings.paths["photo"].read_bytes()).hexdigest()
 
 
 def test_the_cache_tells_the_same_of_the_originals_without_reading_them(cached: Settings, tmp_path: Path) -> None:
@@ -172,15 +172,16 @@ def test_the_cache_tells_the_same_of_the_originals_without_reading_them(cached: 
 
 
 def test_the_file_on_disk_is_never_changed(settings: Settings) -> None:
-    before = settings.paths.clip.read_bytes()
+    before = settings.paths["clip"].read_bytes()
     components = full.load_full(settings, "cpu")
     for p in components.encoder.parameters():
         p.data.zero_()
-    assert settings.paths.clip.read_bytes() == before
+    assert settings.paths["clip"].read_bytes() == before
 
 
 def test_one_error_names_everything_missing_and_the_ways_out(settings: Settings) -> None:
-    paths = dataclasses.replace(settings.paths, photo=None, clip=settings.paths.photo.with_name("gone.safetensors"))
+    rest = {key: path for key, path in settings.paths.items() if key != "photo"}
+    paths = {**rest, "clip": settings.paths["photo"].with_name("gone.safetensors")}
     absent = dataclasses.replace(settings, paths=paths)
     assert [component.key for component in find_full(absent)[1]] == ["photo", "clip"]
     with pytest.raises(WeightsError) as caught:
@@ -194,7 +195,8 @@ def test_one_error_names_everything_missing_and_the_ways_out(settings: Settings)
 
 
 def test_a_missing_art_network_names_its_stand_ins(settings: Settings) -> None:
-    absent = dataclasses.replace(settings, paths=dataclasses.replace(settings.paths, art=None))
+    rest = {key: path for key, path in settings.paths.items() if key != "art"}
+    absent = dataclasses.replace(settings, paths=rest)
     with pytest.raises(WeightsError) as caught:
         full.load_full(absent, "cpu")
     assert "--art-model cc12m or lite" in caught.value.advice
@@ -207,11 +209,12 @@ def test_nothing_is_missing_when_every_file_is_there(settings: Settings, cached:
 
 
 def test_a_folder_is_no_weight_file(settings: Settings) -> None:
-    assert find_local(spec("art"), dataclasses.replace(settings.paths, art=settings.paths.art.parent)) is None
+    folder = {**settings.paths, "art": settings.paths["art"].parent}
+    assert [spec.key for spec in find_full(dataclasses.replace(settings, paths=folder))[1]] == ["art"]
 
 
 def test_swapped_files_are_refused_by_name(settings: Settings) -> None:
-    paths = dataclasses.replace(settings.paths, photo=settings.paths.art, art=settings.paths.photo)
+    paths = {**settings.paths, "photo": settings.paths["art"], "art": settings.paths["photo"]}
     with pytest.raises(WeightsError, match=r"wikiart_256\.pth as the photo network cc12m_1_cfg"):
         full.load_full(dataclasses.replace(settings, paths=paths), "cpu")
 
@@ -226,7 +229,7 @@ def test_networks_are_stored_as_fp16_but_for_what_is_small_or_does_not_fit(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full, "SMALL", 100)
-    state = torch.load(settings.paths.art, weights_only=True)
+    state = torch.load(settings.paths["art"], weights_only=True)
     large = next(name for name, tensor in state.items() if tensor.numel() > full.SMALL)
     state[large] = state[large] * 1e9
     torch.save(state, tmp_path / "huge.pth")
@@ -247,7 +250,7 @@ def test_the_cached_vgg_has_no_classifier(cached: Settings) -> None:
 
 def test_a_file_of_another_component_is_not_converted(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(WeightsError, match=r"wikiart_256\.pth as the photo network"):
-        full.convert(spec("photo"), settings.paths.art, tmp_path / "out.safetensors", "fp16")
+        full.convert(spec("photo"), settings.paths["art"], tmp_path / "out.safetensors", "fp16")
     assert not (tmp_path / "out.safetensors").exists()
 
 
@@ -327,7 +330,7 @@ def test_the_built_in_network_can_play_the_art_role(cached: Settings, load, monk
     lite = LiteUNet("art").eval().requires_grad_(False)
     info = full.ComponentInfo("lite-art", 1, "0" * 64, "built in")
     built_in = full.Components("lite", lite, lite, None, None, None, {"art": info})
-    monkeypatch.setattr(full, "load_lite", lambda device: built_in)
+    monkeypatch.setattr(full, "load_lite", lambda device, files: built_in)
     stylizer = load(art_model="lite")
     recipe = stylizer.stylize(Image.new("RGB", (64, 64), "teal"), ["oil painting"], **QUICK).recipe
     assert recipe["settings"]["art_model"] == "lite"
@@ -340,7 +343,7 @@ def test_the_lite_models_take_nothing_of_the_full_set(load, tmp_path: Path) -> N
     torch.save({"a": torch.zeros(1)}, tmp_path / "x.pth")
     with pytest.raises(WeightsError, match=r"x\.pth cannot be read"):
         load(models="lite", weights={"photo": tmp_path / "x.pth"})
-    with pytest.raises(UsageError, match="no art model 'monet'"):
+    with pytest.raises(UsageError, match="--art-model 'monet' is not one of"):
         load(art_model="monet")
 
 
@@ -358,6 +361,6 @@ def test_a_network_that_overflows_in_fp16_goes_on_in_fp32(cached: Settings) -> N
     stylizer = Stylizer(components, torch.device("cpu"), torch.float16)
     x, t = torch.ones(1, 3, 64, 64), torch.tensor([0.5])
     for _ in range(2):
-        assert stylizer._evaluate(components.art, x, t).isfinite().all()
-    assert stylizer._evaluate(components.photo, x, t).isfinite().all()
+        assert stylizer.networks.evaluate(components.art, x, t).isfinite().all()
+    assert stylizer.networks.evaluate(components.photo, x, t).isfinite().all()
     assert stylizer.notices == ["The art network overflowed in fp16 and goes on in fp32, which is slower."]

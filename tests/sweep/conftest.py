@@ -13,7 +13,7 @@ from sweep_settings import SMALL
 
 from diffstyler_cli.cli.stylize.request import Request
 from diffstyler_cli.cli.sweep.request import SweepRequest
-from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.config import MachineConfig, StylizeConfig
 from diffstyler_cli.errors import NumericalError
 from diffstyler_cli.images import LoadedImage, read_image
 from diffstyler_cli.sample import SAMPLE
@@ -60,7 +60,10 @@ def drawn(tmp_path: Path, photo: LoadedImage) -> Callable[..., Path]:
         folder = Folder(tmp_path / "drawn")
         runner: Any = SimpleNamespace(
             plan=plan, folder=folder, made={}, failed={}, result_size=size, subject=SimpleNamespace(loaded=photo),
-            stylizer=SimpleNamespace(name="lite", device=SimpleNamespace(type="cpu")),
+            stylizer=SimpleNamespace(
+                name="lite", device=SimpleNamespace(type="cpu"),
+                networks=SimpleNamespace(machine=MachineConfig("lite", None, "cpu", "fp32")),
+            ),
             photo_scores=lambda: {"clip": 18.0, "content": 1.0, "ssim": 1.0, "aesthetic": 5.0},
         )  # fmt: skip
         request = SweepRequest(Request("my photo.jpg"), ranges)

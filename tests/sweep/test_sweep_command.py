@@ -20,6 +20,7 @@ from diffstyler_cli.cli.sweep.menu import closer
 from diffstyler_cli.cli.sweep.request import SweepRequest
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.sample import SAMPLE
+from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.around import around
 from diffstyler_cli.sweep.axes import parse_values
 
@@ -160,14 +161,14 @@ def test_kill_9_at_any_moment_then_the_same_command_finishes_the_rest(tmp_path: 
 def test_interrupted_it_says_what_is_kept_and_leaves_a_manifest(
     cli: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    whole = stylizer.sample
+    whole = run.run_sampling
 
     def sample(*arguments: Any) -> Any:
-        if arguments[4][0].t1 == "2.0x":
+        if arguments[5][0].t1 == "2.0x":
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    monkeypatch.setattr(stylizer, "sample", sample)
+    monkeypatch.setattr(run, "run_sampling", sample)
     code, out, err = cli("sweep", "--t1", "1x,2x", "-o", "s", "-q", *QUICK)
     assert (code, out) == (130, "")
     assert err == "Interrupted. Kept: 1 of 2 cells in s\nThe same command makes the rest.\n"

@@ -16,6 +16,7 @@ from sweep_settings import SMALL
 from diffstyler_cli.errors import NumericalError, OutputError, UsageError
 from diffstyler_cli.images import LoadedImage, to_tensor
 from diffstyler_cli.images.metadata import read_recipe
+from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.folder import Folder, differences
 
 LAMBDAS = (0.0, 0.4, 1.0)
@@ -116,14 +117,14 @@ def test_what_is_there_is_not_made_again_and_what_is_damaged_is(
 def test_one_cell_that_fails_leaves_its_mates_alone(
     sweep: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = stylizer.sample
+    whole = run.run_sampling
 
-    def sample(subject: Any, conditions: Any, objective: Any, start: Any, configs: Any, timings: Any) -> Any:
-        if any(config.lam == 0.4 for config in configs):
+    def sample(*arguments: Any) -> Any:
+        if any(config.lam == 0.4 for config in arguments[5]):
             raise NumericalError("The art network returned NaN.")
-        return whole(subject, conditions, objective, start, configs, timings)
+        return whole(*arguments)
 
-    monkeypatch.setattr(stylizer, "sample", sample)
+    monkeypatch.setattr(run, "run_sampling", sample)
     runner = sweep({"lam": LAMBDAS})
     assert set(runner.made) == {0, 2}
     assert [str(error) for error in runner.failed.values()] == ["The art network returned NaN."]
@@ -135,15 +136,15 @@ def test_one_cell_that_fails_leaves_its_mates_alone(
 def test_the_batch_is_halved_where_memory_runs_out(
     sweep: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    whole, sizes = stylizer.sample, []
+    whole, sizes = run.run_sampling, []
 
     def sample(*arguments: Any) -> Any:
-        sizes.append(len(arguments[4]))
+        sizes.append(len(arguments[5]))
         if sizes[-1] > 1:
             raise error
         return whole(*arguments)
 
-    monkeypatch.setattr(stylizer, "sample", sample)
+    monkeypatch.setattr(run, "run_sampling", sample)
     runner = sweep({"lam": (*LAMBDAS, 0.2), "t1": ("1x", "2x")})
     assert sizes == [4, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1]
     assert len(runner.made) == 8
@@ -157,7 +158,7 @@ def test_no_memory_for_one_cell_and_no_place_to_write_stop_the_sweep(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(stylizer, "sample", none)
+        patch.setattr(run, "run_sampling", none)
         with pytest.raises(MemoryError):
             sweep({"lam": LAMBDAS})
 

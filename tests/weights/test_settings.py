@@ -48,7 +48,7 @@ def test_the_environment_goes_before_the_file_and_options_before_both(environmen
     }
     settings = read_settings(environment=environment)
     assert settings.cache == Path("/env/cache")
-    assert settings.paths.clip == Path("/env/clip")
+    assert settings.paths["clip"] == Path("/env/clip")
     assert settings.sources["photo"][:2] == (Source("hub", "me/copy", "x.pth", "v2"), MIRROR)
 
     option = Source("file", "/option", "x.pth")
@@ -59,7 +59,7 @@ def test_the_environment_goes_before_the_file_and_options_before_both(environmen
         environment=environment,
     )
     assert settings.cache == Path("/option/cache")
-    assert settings.paths.clip == Path("/option/clip")
+    assert settings.paths["clip"] == Path("/option/clip")
     assert settings.sources["photo"][0] == option
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from safetensors import SafetensorError, safe_open
 
-from ..config import ART_MODELS, MODEL_SETS
+from ..config import ART_MODELS
 from ..errors import UsageError
 from ..weights.registry import ComponentSpec
 from ..weights.settings import Settings
@@ -48,16 +48,14 @@ def choose(
     art model is, for what was named is never ignored; else full if nothing of it is missing, and lite otherwise.
 
     Args:
+        models, art_model: as `MachineConfig`, which checks them.
         settings: places and files in force; `settings.paths` includes `given`.
         given: files by key that were named for this very run, by options: an error where they would do nothing.
 
     Raises:
-        UsageError: unknown set or art model, an art model for the lite set, a file that would do nothing.
+        UsageError: an art model for the lite set, a file that would do nothing.
     """
     art = art_model or ART_MODELS[0]
-    for value, known, what in ((models, MODEL_SETS, "model set"), (art, ART_MODELS, "art model")):
-        if value not in known:
-            raise UsageError(f"There is no {what} {value!r}.", f"Choose {', '.join(known)}.")
     given = given or {}
     lite_files = {key: path for key, path in settings.paths.items() if is_lite(path)}
     if models == "lite" or (models == "auto" and not art_model and _all_lite(settings, lite_files)):

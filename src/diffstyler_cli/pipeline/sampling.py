@@ -5,8 +5,9 @@ A sweep calls these directly: cells that differ in λ alone share one free diffu
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -55,16 +56,15 @@ class Networks:
 
     def unconditioned(self, network: VelocityNetwork) -> ModelFn:
         """(x, t) -> v of a network under the null condition, t kept in the range that it was trained on."""
-        return clamped(lambda x, t: self._evaluate(network, x, t), network.t_min, network.t_max)
+        return clamped(lambda x, t: self.evaluate(network, x, t), network.t_min, network.t_max)
 
     def prompted(self, conditions: Conditions) -> ModelFn:
         """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range."""
         photo = self.parts.photo
-        network: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda x, t, cond: self._evaluate(photo, x, t, cond)  # noqa: E731
-        guidance = batched_cfg(network, conditions.embeddings, conditions.weights)
+        guidance = batched_cfg(functools.partial(self.evaluate, photo), conditions.embeddings, conditions.weights)
         return clamped(guidance, photo.t_min, photo.t_max)
 
-    def _evaluate(self, network: VelocityNetwork, x: Tensor, *rest: Tensor) -> Tensor:
+    def evaluate(self, network: VelocityNetwork, x: Tensor, *rest: Tensor) -> Tensor:
         """v; from the first overflow of fp16 on, that network computes in float32."""
         # MPS's convolutions gain nothing from channels last
         x = x if self.device.type == "mps" else x.contiguous(memory_format=torch.channels_last)

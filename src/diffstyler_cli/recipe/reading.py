@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from ..config import StylizeConfig
+from ..config import default_of
 from ..prompts import Prompt
 from .lenient import Reader, dotted, fitting
 from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleShown, Term
@@ -131,17 +131,16 @@ class Recipe:
         name = self.settings.get("models", "")
         return name if name in ("lite", "full") else ""
 
-    def defaults(self) -> StylizeConfig:
-        """This version's defaults of the model set that made the picture."""
-        return StylizeConfig.defaults(self.model_set or "lite")
+    def default_of(self, name: str) -> Any:
+        """This version's default of a setting with the model set that made the picture."""
+        return default_of(name, self.model_set or "lite")
 
     def changed(self) -> dict[str, Any]:
         """The settings that differ from the defaults, the seed and where it ran left out."""
-        plain = self.defaults()
         return {
             name: value
             for name, value in self.settings.items()
-            if name not in ("seed", "models", "device", "dtype") and value != getattr(plain, name)
+            if name not in ("seed", "models", "device", "dtype") and value != self.default_of(name)
         }
 
     # --- what came out -----------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def request_of(
     image = str(photo) if photo else _find(recipe.photo, "photo", picture, notes, check_pixels)
     if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
         notes.append(f"{shown(photo)} is not the photo that the picture was made of.")
-    plain = recipe.settings.get("prompt_weight", recipe.defaults().prompt_weight)
+    plain = recipe.settings.get("prompt_weight", recipe.default_of("prompt_weight"))
     size = recipe.photo.size
     pixels = size[0] * size[1] if size else 0
     places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}

@@ -89,14 +89,14 @@ def _story(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def _settings(recipe: Recipe, width: int) -> RenderableType:
-    changed, plain = recipe.changed(), recipe.defaults()
+    changed = recipe.changed()
     aside = {*changed, "seed", "models", "device", "dtype"}
     rest = {name: value for name, value in recipe.settings.items() if name not in aside}
     parts: list[RenderableType] = []
     if changed:
         columns = [("setting", "left", 0), ("value", "right", 0), ("default", "right", 0), ("", "left", 60)]
         rows = [
-            (options()[n].flag, Text(brief(v), "bold"), brief(getattr(plain, n)), Text(options()[n].symbol, "dim"))
+            (options()[n].flag, Text(brief(v), "bold"), brief(recipe.default_of(n)), Text(options()[n].symbol, "dim"))
             for n, v in changed.items()
         ]
         parts.append(fitted(width, columns, rows))
