@@ -154,6 +154,7 @@ def outcome(data: dict[str, Any]) -> str:
 @FAST
 @given(ANY)
 @example(GENUINE)
+@example({"style_images": [{"name": " ", "weight": 0}]})
 def test_any_recipe_is_shown_without_what_does_not_fit(data: dict[str, Any]) -> None:
     outcome(data)
 

@@ -46,14 +46,16 @@ def request_of(
     size = recipe.photo.size
     pixels = size[0] * size[1] if size else 0
     places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
-    request = Request(
-        image=image,
-        prompts=tuple(render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)) for p in recipe.prompts),
-        style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
-        settings=recipe.changed() | places,
-        max_pixels=pixels if pixels > MAX_PIXELS else None,
-    )
     try:
+        request = Request(
+            image=image,
+            prompts=tuple(
+                render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)) for p in recipe.prompts
+            ),
+            style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
+            settings=recipe.changed() | places,
+            max_pixels=pixels if pixels > MAX_PIXELS else None,
+        )
         request = without_idle(request)
         check(request)
     except UsageError as error:
