@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,3 +110,16 @@ def as_plain_user() -> Iterator[Callable[[], None]]:
     yield lambda: os.seteuid(65534) if root else None
     if root:
         os.seteuid(0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have counted with `record_property("outcomes", ...)`, added up."""
+    counted: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "outcomes":
+                counted.update(value)
+    if counted:
+        terminalreporter.section(f"outcomes of {counted.total():,} hostile files")
+        for what, count in counted.most_common():
+            terminalreporter.line(f"{count:7,}  {what}")

@@ -14,6 +14,7 @@ MAY_SKIP = (
     "may not mount",  # containers without that right: a full disk is met at /dev/full as well
     "needs Linux",  # /dev/full, and memory as the kernel counts it
     "no ffmpeg here",  # for one recipe of docs/pipelines.md; large, and not to be had everywhere
+    "no convert here",  # ImageMagick, likewise
     "no zsh here",  # zsh's own check of its completion script; what the script offers is tested without it
     "no fish here",  # likewise
 )

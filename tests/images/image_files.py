@@ -98,3 +98,40 @@ def _profile(space: bytes, connection: bytes, kind: bytes, tags: dict[bytes, byt
     header += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
     header += _xyz((0.9642, 1.0, 0.8249))[8:] + b"\0" * 48
     return header + struct.pack(">I", len(tags)) + table + body
+
+
+Image.init()
+SEEDS = [
+    saved(gradient().convert(mode), format)
+    for format, mode in [
+        ("PNG", "RGBA"),
+        ("PNG", "P"),
+        ("JPEG", "CMYK"),
+        ("JPEG", "RGB"),
+        ("GIF", "P"),
+        ("WEBP", "RGB"),
+        ("TIFF", "RGB"),
+        ("BMP", "RGB"),
+        ("TGA", "RGB"),
+        ("PCX", "P"),
+        ("ICO", "RGBA"),
+        ("DDS", "RGBA"),
+        ("SGI", "RGB"),
+        ("ICNS", "RGBA"),
+        ("JPEG2000", "RGB"),
+        ("MPO", "RGB"),
+        ("PPM", "RGB"),
+        ("QOI", "RGB"),
+    ]
+    if format in Image.SAVE
+]
+SEEDS += [
+    saved(
+        gradient(),
+        format,
+        icc_profile=rgb_profile(),
+        exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0",
+    )
+    for format in ("PNG", "JPEG", "WEBP", "TIFF")
+]
+"""Sound files of every format that Pillow writes, to be damaged."""

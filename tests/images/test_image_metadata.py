@@ -172,7 +172,7 @@ def test_a_recipe_behind_the_pixels_is_found() -> None:
     assert read_recipe(data[:-12] + text + data[-12:]) == RECIPE
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=120), st.sampled_from([b"tEXt", b"iTXt", b"zTXt", b"eXIf"]))
 @example(b"diffstyler\0\0\0\0\0{}", b"iTXt")
 def test_hostile_text_never_crashes(data: bytes, kind: bytes) -> None:
@@ -183,7 +183,7 @@ def test_hostile_text_never_crashes(data: bytes, kind: bytes) -> None:
             check_message(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=120), st.sampled_from(["JPEG", "WEBP"]))
 def test_hostile_exif_never_crashes(data: bytes, format: str) -> None:
     for exif in (
@@ -197,7 +197,7 @@ def test_hostile_exif_never_crashes(data: bytes, format: str) -> None:
             check_message(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from([encode_image(gradient(4, 4), f, RECIPE) for f in FORMATS]),
     st.lists(st.tuples(st.integers(0, 2**12), st.integers(0, 255)), max_size=6),

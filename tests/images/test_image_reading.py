@@ -20,6 +20,7 @@ from image_files import (
     GREY,
     GREY_ALPHA,
     RGB,
+    SEEDS,
     check_message,
     cmyk_profile,
     gradient,
@@ -110,7 +111,7 @@ def test_an_unreadable_file_is_refused(open_folder: Path, as_plain_user: Callabl
         read_image(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200))
 @example(b"P6 0 0 255\n")
 @example(b"P6 99999999 99999999 255\n")
@@ -123,43 +124,7 @@ def test_any_bytes_are_an_image_or_refused(data: bytes) -> None:
         assert loaded.rgb.mode == "RGB"
 
 
-Image.init()
-SEEDS = [
-    saved(gradient().convert(mode), format)
-    for format, mode in [
-        ("PNG", "RGBA"),
-        ("PNG", "P"),
-        ("JPEG", "CMYK"),
-        ("JPEG", "RGB"),
-        ("GIF", "P"),
-        ("WEBP", "RGB"),
-        ("TIFF", "RGB"),
-        ("BMP", "RGB"),
-        ("TGA", "RGB"),
-        ("PCX", "P"),
-        ("ICO", "RGBA"),
-        ("DDS", "RGBA"),
-        ("SGI", "RGB"),
-        ("ICNS", "RGBA"),
-        ("JPEG2000", "RGB"),
-        ("MPO", "RGB"),
-        ("PPM", "RGB"),
-        ("QOI", "RGB"),
-    ]
-    if format in Image.SAVE
-]
-SEEDS += [
-    saved(
-        gradient(),
-        format,
-        icc_profile=rgb_profile(),
-        exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0",
-    )
-    for format in ("PNG", "JPEG", "WEBP", "TIFF")
-]
-
-
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=8),
@@ -462,7 +427,7 @@ def test_a_broken_or_unfit_profile_costs_a_note() -> None:
         assert "profile cannot be used" in loaded.notes[0]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from([rgb_profile(), grey_profile(), cmyk_profile()]),
     st.lists(st.tuples(st.integers(), st.integers(0, 255))),

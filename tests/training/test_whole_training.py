@@ -36,7 +36,18 @@ def test_every_stage_runs_and_its_weights_load(data: Path, tmp_path: Path) -> No
     work, out = tmp_path / "work", tmp_path / "weights"
 
     def stage(name: str, *options: str) -> str:
-        command = [sys.executable, "-m", "diffstyler_cli.training", name, "--data", str(data), "--work", str(work)]
+        command = [
+            sys.executable,
+            "-m",
+            "diffstyler_cli.training",
+            name,
+            "--data",
+            str(data),
+            "--work",
+            str(work),
+            "--threads",
+            "1",
+        ]
         done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -1,0 +1,86 @@
+"""50,000 damaged and made-up files: each is read or refused, never anything else; what became of them is counted."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from image_files import SEEDS, check_message, cmyk_profile, gradient, grey_profile, rgb_profile, saved
+
+from diffstyler_cli.errors import InputImageError
+from diffstyler_cli.images import read_image, read_recipe
+
+pytestmark = pytest.mark.slow
+FILES, PARTS = 50_000, 10
+PROFILES = [rgb_profile(), grey_profile(), cmyk_profile()]
+
+
+def edited(rng: random.Random, data: bytes) -> bytes:
+    """Some bytes changed, most often near the beginning, where the headers are."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 8)):
+        reach = rng.choice((16, 64, 256, len(data)))
+        changed[rng.randrange(min(reach, len(data)))] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
+    return bytes(changed)
+
+
+def cut(rng: random.Random, data: bytes) -> bytes:
+    return data[: rng.randrange(len(data))]
+
+
+def repeated(rng: random.Random, data: bytes) -> bytes:
+    """A piece of it twice."""
+    a, b = sorted(rng.randrange(len(data)) for _ in range(2))
+    return data[:b] + data[a:]
+
+
+def spliced(rng: random.Random, data: bytes) -> bytes:
+    """The beginning of one file and the end of another."""
+    other = rng.choice(SEEDS)
+    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
+
+
+def profiled(rng: random.Random, data: bytes) -> bytes:
+    """A sound picture with a damaged colour profile."""
+    return saved(gradient(), rng.choice(("PNG", "JPEG", "TIFF")), icc_profile=edited(rng, rng.choice(PROFILES)))
+
+
+def noise(rng: random.Random, data: bytes) -> bytes:
+    """Anything, behind the first bytes of a format or not."""
+    return data[: rng.choice((0, 2, 4, 8, 12, 16))] + rng.randbytes(rng.randrange(300))
+
+
+WAYS: tuple[Callable[[random.Random, bytes], bytes], ...] = (edited, edited, cut, repeated, spliced, profiled, noise)
+
+
+def outcome(data: bytes) -> str:
+    """ "read", or what it is refused for, without what is particular to this file."""
+    try:
+        loaded = read_image(data, max_pixels=1_000_000)
+    except InputImageError as error:
+        check_message(error)
+        return "refused: " + re.sub(r"[\d,]+|\([^)]*\)", "…", error.message)[:60]
+    assert loaded.rgb.mode == "RGB"
+    return "read"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_file_is_read_or_refused(part: int, record_property: Callable[[str, object], None]) -> None:
+    rng = random.Random(part)
+    outcomes: Counter[str] = Counter()
+    for number in range(FILES // PARTS):
+        way, seed = rng.choice(WAYS), rng.choice(SEEDS)
+        data = way(rng, seed)
+        try:
+            outcomes[outcome(data)] += 1
+            read_recipe(data)
+        except InputImageError as error:
+            check_message(error)
+        except BaseException as error:
+            raise AssertionError(f"part {part}, file {number}, {way.__name__}: {data!r}") from error
+    assert outcomes["read"] > 0
+    assert len(outcomes) > 1
+    record_property("outcomes", dict(outcomes))
