@@ -1,4 +1,4 @@
-"""What people typed as part of a file name."""
+"""How texts and numbers are written where a person or a program reads them back: in file names, on command lines."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def slug(text: str, longest: int = SLUG_BYTES) -> str:
         head = cut.rpartition("-")[0]
         name = head if head else cut.encode()[:longest].decode(errors="ignore")
     return name or "style"
+
+
+def exact(value: float) -> str:
+    """The shortest text that is read back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

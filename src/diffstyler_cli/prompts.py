@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .config import options
 from .errors import UsageError
+from .naming import exact
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
@@ -55,8 +56,7 @@ def parse_style_image(argument: str) -> StyleImage:
 def render_prompt(prompt: Prompt) -> str:
     """The argument that `parse_prompt` reads as `prompt`, whose white space is taken as collapsed."""
     if prompt.weight is not None:
-        short = f"{prompt.weight:g}"
-        return f"{prompt.text}:{short if float(short) == prompt.weight else repr(prompt.weight)}"
+        return f"{prompt.text}:{exact(prompt.weight)}"
     _, colon, tail = prompt.text.rpartition(":")
     ambiguous = colon and (not tail or _NUMBER.fullmatch(tail.strip()))
     return f"{prompt.text}:" if ambiguous else prompt.text

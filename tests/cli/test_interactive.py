@@ -56,7 +56,7 @@ def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any
     window.press(ENTER)
     menu = window.see("done")
     assert "Same again: diffstyler stylize photo.png 'oil painting' --steps 2 --seed 5 -o a.png" in menu
-    assert "stronger  (--t1 1x --prompt-weight 1.75)" in menu
+    assert "stronger  (--t1 1.0x --prompt-weight 1.75)" in menu
     assert "more content  (--t1 1.3x --w-content 200)" in menu
     assert "keep as ...  (-o NAME)" in menu
     window.press(DOWN * 6 + ENTER)

@@ -13,7 +13,7 @@ from diffstyler_cli.cli.stylize import menu as interactive
 from diffstyler_cli.cli.stylize.request import Request
 from diffstyler_cli.cli.terminal.ask import unquoted
 from diffstyler_cli.cli.terminal.console import shown
-from diffstyler_cli.config import StylizeConfig, options
+from diffstyler_cli.config import default_of, options
 
 NAMES = sorted(name for name in options() if name not in ("t1", "round_trip", "original_size"))
 
@@ -24,7 +24,7 @@ def request(**settings: Any) -> Request:
 
 @given(st.sampled_from(NAMES), st.data())
 def test_settings_survive_the_way_through_the_command_line(name: str, data: st.DataObject) -> None:
-    option, default = options()[name], getattr(StylizeConfig(), name)
+    option, default = options()[name], default_of(name)
     if option.choices:
         value: Any = data.draw(st.sampled_from(option.choices))
     elif isinstance(default, float):
@@ -57,9 +57,9 @@ def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "settings", "changed"),
     [
-        (interactive.stronger, {}, {"prompt_weight": 1.75, "t1": "1x"}),
+        (interactive.stronger, {}, {"prompt_weight": 1.75, "t1": "1.0x"}),
         (interactive.stronger, {"t1": "60"}, {"prompt_weight": 1.75, "t1": "59"}),
-        (interactive.stronger, {"t1": "1x", "prompt_weight": 30.0}, {}),
+        (interactive.stronger, {"t1": "1.0x", "prompt_weight": 30.0}, {}),
         (interactive.weaker, {}, {"prompt_weight": 1.12, "t1": "1.2x"}),
         (interactive.more_content, {}, {"w_content": 200.0, "t1": "1.3x"}),
         (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.3x"}),

@@ -34,7 +34,7 @@ ELSEWHERE = {
     "diffstyler download --only vgg,clip": "needs the network: tests/download/test_download_command.py likewise",
     "diffstyler download --from ~/old-models": "needs files of weights: tests/download/test_download_command.py",
     'diffstyler stylize photo.png "oil painting" --lambda 0.6 --art-weights lite-training/art.safetensors': (
-        "needs trained weights: tests/lite/test_own_art.py"
+        "needs trained weights: tests/training/test_own_art.py"
     ),
 }
 """Lines that cannot run here, and where what they say is tested."""

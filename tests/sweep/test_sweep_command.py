@@ -77,15 +77,15 @@ def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
 ) -> None:
     from diffstyler_cli.errors import NumericalError
 
-    whole = stylizer.objective
+    whole = run.make_objective
 
-    def objective(subject: Any, conditions: Any, config: StylizeConfig) -> Any:
+    def objective(parts: Any, subject: Any, conditions: Any, config: StylizeConfig) -> Any:
         if config.t1 == "2.0x":
             raise NumericalError("The content loss is NaN.")
-        return whole(subject, conditions, config)
+        return whole(parts, subject, conditions, config)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stylizer, "objective", objective)
+        patch.setattr(run, "make_objective", objective)
         code, out, err = cli("sweep", "--t1", "1x,2x", "-o", "s", "--json", *QUICK)
     assert code == 6
     document = json.loads(out)

@@ -15,6 +15,7 @@ import typer
 
 from ..config import Option, default_of, kind_of, options
 from ..errors import UsageError
+from ..naming import exact
 from ..roles import ROLES
 
 LONGEST_CHOICES = 24
@@ -99,12 +100,6 @@ def arguments(settings: Mapping[str, Any]) -> list[str]:
         elif value is not None and value is not False:
             words += [option.flag, exact(value) if isinstance(value, float) else str(value)]
     return words
-
-
-def exact(value: float) -> str:
-    """The shortest text that is read back as the same number."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
 
 
 def values(name: str) -> str:

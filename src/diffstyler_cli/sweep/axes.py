@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import PANEL_RUN, StylizeConfig, default_of, kind_of, options
 from ..errors import UsageError
+from ..naming import exact
 from ..prompts import parse_prompt
 from ..t1 import T1
 
@@ -100,7 +101,7 @@ def axes(ranges: Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
 
 def render_values(values: Iterable[Any]) -> str:
     """The text that `parse_values` reads as `values`."""
-    return ",".join(f"{v:.10g}" if isinstance(v, float) else str(v) for v in values)
+    return ",".join(exact(v) if isinstance(v, float) else str(v) for v in values)
 
 
 def _span(name: str, part: str, unit: str = "") -> list[Decimal]:

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ...config import options
 from ...images.describe import ORIENTATIONS, Description
+from ...naming import exact
 from ...recipe import TOTAL, Recipe
-from ..options import exact
 from ..stylize.live import PHASES
 from ..terminal.tables import MOST, brief, facts_grid, first_few, fitted, number_text, plain_table, section
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
+from ...config import StylizeConfig, options
 from ...errors import OutputError
 from ...prompts import parse_prompt
+from ...sweep.axes import PROMPT
 from ...version import __version__
 from ..models import LoadedModels
 from ..stylize.session import DRAWN_SEEDS, read_inputs
@@ -125,7 +127,9 @@ class SweepSession:
             drawn = random.SystemRandom().randrange(DRAWN_SEEDS)
             settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
         config = dataclasses.replace(request.base, settings=settings).config(stylizer.name)
-        return Plan(config, request.ranges, request.prompts(), [style.weight for style in styles])
+        pictures = options(StylizeConfig)
+        ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
+        return Plan(config, ranges, request.prompts(), [style.weight for style in styles])
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""

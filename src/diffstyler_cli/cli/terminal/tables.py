@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ..options import exact
+from ...naming import exact
 from .console import shown
 
 if TYPE_CHECKING:
