@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ...errors import WeightsError
+from ...weights.load import open_safetensors
 from .architecture import ENCODER, WEIGHTS
 
 SET = "lite"
+LARGEST = 1 << 30
+"""Bytes of a file; all of them are read at once."""
 _TABLE = "token_embedding"
 
 
@@ -35,24 +37,27 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         WeightsError: it is missing, damaged or no safetensors file.
     """
     try:
-        with safe_open(path, "pt") as file:
+        if path.is_file() and path.stat().st_size > LARGEST:
+            raise WeightsError(f"{path} has more than {LARGEST:,} bytes; no lite component has.")
+        with open_safetensors(path) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             facts = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+        _check_vocabulary(path, tensors)
+    except WeightsError as error:
         built_in = path.parent == WEIGHTS
-        raise WeightsError(
-            f"The {'built-in ' if built_in else ''}weights {path.name if built_in else path} cannot be read: {error}.",
-            "Install the package again." if built_in else "Give a file that python -m diffstyler_cli.training wrote.",
-        ) from error
+        advice = (
+            "Install the package again." if built_in else "Give a file that python -m diffstyler_cli.training wrote."
+        )
+        raise WeightsError(error.message, advice) from error
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, facts
 
 
 def is_lite(path: Path) -> bool:
     """Whether a file says of itself that it holds a component of the lite set."""
     try:
-        with safe_open(path, "pt") as file:
+        with open_safetensors(path) as file:
             return (file.metadata() or {}).get("models") == SET
-    except (OSError, SafetensorError):
+    except WeightsError:
         return False
 
 
@@ -61,6 +66,18 @@ def pack_vocabulary(encoder: dict[str, Tensor], used: Tensor) -> dict[str, Tenso
     rows = encoder[f"{_TABLE}.weight"][used]
     rest = {k: v for k, v in encoder.items() if k != f"{_TABLE}.weight"}
     return rest | {f"{_TABLE}.ids": used.int(), f"{_TABLE}.rows": rows}
+
+
+def _check_vocabulary(path: Path, encoder: dict[str, Tensor]) -> None:
+    """Raises `WeightsError` where `unpack_vocabulary` could not place the rows."""
+    ids, rows = encoder.get(f"{_TABLE}.ids"), encoder.get(f"{_TABLE}.rows")
+    if ids is None or rows is None:
+        return
+    size = ENCODER["text_cfg"]["vocab_size"]
+    if ids.dtype not in (torch.int32, torch.int64) or ids.ndim != 1 or not rows.is_floating_point() or rows.ndim != 2:
+        raise WeightsError(f"{path} has a vocabulary of the wrong shape or kind of number.")
+    if len(ids) != len(rows) or len(ids.unique()) < len(ids) or bool(((ids < 0) | (ids >= size)).any()):
+        raise WeightsError(f"{path} has a vocabulary whose words are not each one of {size:,}, once, with one row.")
 
 
 def unpack_vocabulary(encoder: dict[str, Tensor]) -> dict[str, Tensor]:
