@@ -24,7 +24,7 @@ from servers import Server
 
 from diffstyler_cli.cli.app import run
 from diffstyler_cli.weights import settings, transfer
-from diffstyler_cli.weights.cache import Cache, Entry
+from diffstyler_cli.weights.cache import MARKER, Cache, Entry
 from diffstyler_cli.weights.registry import ComponentSpec, Source, spec
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -173,7 +173,7 @@ class World:
                 found.append("a part")
             elif path.suffix == ".safetensors":
                 found.append("the component" if self.entry() else "a damaged file that does not count")
-            elif not (path.name == "record.json" or path.with_suffix(".part").exists()):
+            elif not (path.name in ("record.json", MARKER) or path.with_suffix(".part").exists()):
                 found.append(path.name)
         return " and ".join(found) or "nothing"
 

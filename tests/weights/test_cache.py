@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffstyler_cli.errors import OutputError, WeightsError
-from diffstyler_cli.weights.cache import Cache, Entry
+from diffstyler_cli.weights.cache import MARKER, Cache, Entry
 
 FACTS = {"source": "hub:a/b/c.pth", "source_file": "c.pth", "source_sha256": "f" * 64, "dtype": "fp16"}
 
@@ -54,7 +54,7 @@ def test_an_interrupted_conversion_leaves_the_old_entry_and_nothing_else(cache: 
 def test_a_new_entry_takes_the_place_of_the_old_one(cache: Cache) -> None:
     add(cache)
     entry = cache.add("photo", "c", lambda path: path.write_bytes(b"other") and None, **FACTS | {"dtype": "fp32"})
-    assert {path.name for path in (cache.folder / "photo").iterdir()} == {entry.path.name, "record.json"}
+    assert {path.name for path in (cache.folder / "photo").iterdir()} == {entry.path.name, "record.json", MARKER}
 
 
 @pytest.mark.parametrize(
