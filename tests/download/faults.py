@@ -315,9 +315,9 @@ def _(world: World) -> Outcome:
 @scenario("the disk fills up in the middle (mounted)")
 def _(world: World) -> Outcome:
     world.sources = (world.from_mirror,)
-    world.mirror.files[f"/{FILE}"] = bytes(9_000_000)
-    world.mirror.faults[f"/{FILE}"] = Fault("short", 9_000_000)  # its length is not said beforehand
-    outcome = _mounted(world, "size=4m")
+    world.mirror.files[f"/{FILE}"] = bytes(900_000)
+    world.mirror.faults[f"/{FILE}"] = Fault("short", 900_000)  # its length is not said beforehand
+    outcome = _mounted(world, "size=600k")
     part = f"{world.cache.part(KEY, world.digest)}\n"
     assert part in outcome.err
     return Outcome(outcome.code, outcome.out, outcome.err.replace(part, ""), "a part")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ... import __version__
-from ...errors import DiffStylerError, OutputError, UsageError, WeightsError
-from ...weights.registry import KEYS, ComponentSpec, Source, spec
+from ...errors import OutputError, UsageError, WeightsError
+from ...weights.registry import KEYS, ComponentSpec, Source, spec, without_userinfo
 from ..options import markup
-from ..terminal.console import Console
+from ..terminal.console import Console, shown
 from ..terminal.errors import Interrupted, Terminated, explain
 from ..terminal.log import LOG_FILE, open_log
 
@@ -82,13 +82,17 @@ def command(
     """
     console = context.obj.console = Console(quiet=quiet, json=json)
     if log_file is not None:
-        open_log(log_file, context.obj.arguments)
+        open_log(log_file, [without_userinfo(argument) for argument in context.obj.arguments])
     if not debug:
         warnings.simplefilter("ignore")
     actions = {"--list": show_list, "--dry-run": dry_run, "--verify": verify, "--remove": remove, "--from": folder}
     chosen = [flag for flag, given in actions.items() if given]
     _check(chosen, {"--source": bool(sources), "--fp32": fp32})
     keys, places = _keys(only), _sources(sources or [])
+    if models == "lite" and (idle := [*chosen, *(["--source"] if sources else []), *(["--fp32"] if fp32 else [])]):
+        raise UsageError(
+            f"{', '.join(idle)} has no effect with --models lite: it is built in.", "Leave one of them out."
+        )
     if models == "lite":
         console.say("The lite models are built in: there is nothing to download.")
         if json:
@@ -145,12 +149,12 @@ class _Job:
         self.console.report(f"\nSources, in order of trying:\n{_places(rows)}")
         facts = ((component.key, _facts(component)) for component in self.components)
         self.console.report(f"\nParameters, and SHA-256 of the right files:\n{_places(facts)}")
-        self.console.report(f"\nCache: {self.cache.folder}")
+        self.console.report(f"\nCache: {shown(self.cache.folder)}")
 
     def foresee(self) -> None:
         plans = self._plans()
         self.console.report(_plan_table(plans))
-        self.console.report(f"\n{_first_places(plans)}\n\n{self._room(plans)}")
+        self.console.report(f"\n{_first_places(plans)}\n\n{shown(self._room(plans))}")
 
     def verify(self) -> None:
         errors = []
@@ -176,9 +180,12 @@ class _Job:
             return
         freed = sum(self.cache.remove(component.key) for component in self.components)
         self.console.say(f"{size(freed)} freed in {self.cache.folder}")
+        for left in filter(None, (self.cache.foreign(component.key) for component in self.components)):
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            self.console.say(f"left alone, not of this cache: {', '.join(map(str, left[:3]))}{more}")
 
     def fetch(self) -> None:
-        from ...weights.fetch import fetch, room
+        from ...weights.fetch import Network, fetch, room
 
         plans = self._plans()
         todo = [plan for plan in plans if plan.entry is None]
@@ -190,13 +197,14 @@ class _Job:
                 return
         if todo and room(plans) > self.cache.free():
             raise OutputError(self._room(plans), "Free some space, or give --cache-dir DIR on another disk.")
-        errors: list[DiffStylerError] = []
+        errors: list[WeightsError] = []
+        network = Network()
         done = [plan.component.key for plan in plans if plan.entry is not None]
         try:
             with _display(self.console, todo) as show:
                 for plan in todo:
                     try:
-                        entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component))
+                        entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component), network)
                     except WeightsError as error:
                         errors.append(error)
                         continue
@@ -329,12 +337,12 @@ def _convert(component: ComponentSpec, original: Path, destination: Path, dtype:
     convert(component, original, destination, dtype)
 
 
-def _raise_all(errors: Sequence[DiffStylerError]) -> None:
+def _raise_all(errors: Sequence[WeightsError]) -> None:
     """Raises the errors as one."""
-    if len(errors) == 1:
-        raise errors[0]
     if errors:
-        raise WeightsError(" ".join(e.message for e in errors), " ".join(dict.fromkeys(e.advice for e in errors)))
+        from ...weights.fetch import together
+
+        raise together(errors)
 
 
 # --- tables and bars -------------------------------------------------------------------------------------------------
@@ -344,7 +352,7 @@ def _component_table(components: Sequence[ComponentSpec], cache: Cache) -> Table
     table = _table("name", "component", "role", "size", "cached", "licence")
     for component in components:
         entry = cache.find(component.key)
-        part = sum(path.stat().st_size for path in cache.parts.glob(f"{component.key}-*.part"))
+        part = cache.arrived(component.key)
         cached = f"{size(entry.size)} {entry.dtype}" if entry else f"{size(part)} arrived" if part else "no"
         row = (component.key, component.name, component.role, size(component.size), cached, component.licence)
         table.add_row(*row)
@@ -362,7 +370,7 @@ def _plan_table(plans: Sequence[Plan]) -> Table:
 
 
 def _places(rows: Iterable[tuple[str, object]]) -> str:
-    return "\n".join(f"  {key:10} {place}" for key, place in rows)
+    return "\n".join(f"  {key:10} {shown(place)}" for key, place in rows)
 
 
 def _facts(component: ComponentSpec) -> str:
