@@ -323,6 +323,8 @@ def _settle(response: httpx2.Response, part: Part, remote: Remote, validator: st
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceFailed("it compresses the file on the way")
     length = where[2] if goes_on and where else response.headers.get("Content-Length", "")
+    if length.isdecimal() and len(length) > 18:
+        raise SourceFailed(f"it says a length of {len(length):,} digits")
     total = int(length) if re.fullmatch("[0-9]{1,18}", length) else remote.size
     if remote.size is not None and total != remote.size:
         raise SourceFailed(f"its file has {total:,} bytes, not {remote.size:,}")
