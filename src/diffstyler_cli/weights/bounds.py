@@ -258,7 +258,7 @@ class _Program:
                     raise refuse(self.path, f"its pickle has a step {name}, not one of torch.save's", SAVE)
                 step(value)
             return self.stack.pop()
-        except (IndexError, KeyError, AttributeError, TypeError) as error:
+        except (IndexError, KeyError, AttributeError, TypeError, ValueError) as error:
             raise refuse(self.path, "its pickle is broken") from error
 
     def _steps(self) -> Iterator[tuple[str, Any]]:
