@@ -10,11 +10,12 @@ from unittest import mock
 
 import pexpect
 import pytest
+from huggingface_hub import constants
 from servers import COMMIT, Fault
 from world import FILE, KEY, REPOSITORY, World
 
 from diffstyler_cli.weights.cache import Cache
-from diffstyler_cli.weights.registry import Source, spec
+from diffstyler_cli.weights.registry import KEYS, Source, spec
 
 
 def test_the_file_is_fetched_converted_and_its_path_printed(world: World) -> None:
@@ -246,6 +247,25 @@ def test_the_download_module_names_no_heavy_library_at_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_many_components_that_fail_are_told_in_two_short_lines(world: World) -> None:
+    world.hub.hub_errors[REPOSITORY] = (404, "EntryNotFound")
+    gone = (Source("hub", REPOSITORY, "x.pth"), Source("url", world.mirror.url, "x.pth"))
+    world.sources = gone
+    world.others = tuple(dataclasses.replace(spec(key), sources=gone) for key in KEYS if key != KEY)
+    outcome = world.run("-q", "--only", ",".join(KEYS))
+    assert outcome.code == 4
+    what, then = outcome.err.splitlines()
+    assert what.startswith("error: 5 components could not be had: aesthetic, photo, art, clip, vgg. ")
+    assert what.count("there is no such file in the repository") == what.count("(404)") == 1
+    assert len(what) < 300
+    assert "--from DIR" in then
+    with mock.patch.object(constants, "HF_HUB_OFFLINE", True):
+        offline = world.run("--only", ",".join(KEYS))
+    assert len(offline.err.splitlines()) == 2
+    assert "HF_HUB_OFFLINE is set." in offline.err
+    assert "Unset HF_HUB_OFFLINE" in offline.err
 
 
 def test_control_characters_in_places_do_not_reach_the_terminal(world: World) -> None:
