@@ -48,7 +48,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         advice = (
             "Install the package again." if built_in else "Give a file that python -m diffstyler_cli.training wrote."
         )
-        raise WeightsError(error.message, advice) from error
+        what = f"The {'built-in ' if built_in else ''}weights {path.name if built_in else path} cannot be read"
+        raise WeightsError(f"{what}: it {error.message.removeprefix(f'{path} ')}", advice) from error
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, facts
 
 
