@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class DiffStylerError(Exception):
     """Base of all errors that a user can meet.
@@ -41,11 +43,21 @@ class NumericalError(DiffStylerError):
     """A network or loss returned NaN or infinity (exit code 1)."""
 
 
+_SAID = ("out of memory", "cannot allocate memory", "can't allocate memory", "failed to map segment", "bad_alloc")
+
+
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: Python's, torch's own error class, or the CPU and MPS allocators' plain RuntimeError."""
-    text = str(error).lower()
+    """Whether memory ran out.
+
+    That is Python's own error, torch's class, the CPU and MPS allocators' plain RuntimeError, the system's ENOMEM, or a
+    library whose code did not fit any more.
+    """
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (
+            (isinstance(error, (RuntimeError, ImportError, OSError)) or type(error).__name__ == "SafetensorError")
+            and any(words in str(error).lower() for words in _SAID)
+        )
     )

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from servers import COMMIT, Fault, Server
 from world import CONTENT, FILE, KEY, REPOSITORY, Outcome, World, new_world, wait_for, weights
+
+from diffstyler_cli.roles import KEYS
+from diffstyler_cli.weights.registry import spec
 
 TABLE = Path(__file__).parents[2] / "docs" / "faults.md"
 HALF = len(CONTENT) // 2
@@ -67,7 +72,7 @@ def row(fault: str, folder: Path) -> Row:
         if entry is not None:
             world.cache.verify(KEY)
             assert entry.source_sha256 == world.digest
-        assert (outcome.code == 0) == bool(outcome.out), outcome
+        assert (outcome.code == 0) == (bool(outcome.out) or "--remove" in fault), outcome
         return Row(fault, outcome.code, world.plain(outcome.err), outcome.left or world.left())
 
 
@@ -112,6 +117,71 @@ def _(world: World) -> Outcome:
     world.sources = (type(world.from_mirror)("url", address, FILE),)
     outcome = world.run()
     return Outcome(outcome.code, outcome.out, outcome.err.replace(address, "https://mirror"))
+
+
+@scenario("there is no network (no name can be looked up): asked once, for all components and sources")
+def _(world: World) -> Outcome:
+    place = type(world.from_mirror)
+    world.endpoint = "http://hub.example"
+    world.sources = (world.from_hub, place("url", "http://mirror.example", FILE))
+    world.others = tuple(spec(key) for key in KEYS if key != KEY)
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def lookup(host: str, *arguments: object, **options: object) -> object:
+        if str(host).startswith("127."):
+            return real(host, *arguments, **options)  # type: ignore[arg-type]
+        asked.append(str(host))
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    with mock.patch.object(socket, "getaddrinfo", lookup):
+        outcome = world.run("--only", ",".join(KEYS))
+    assert set(asked) == {"hub.example"}
+    assert len(asked) <= 2  # the Hub's client asks twice
+    assert len(outcome.err.splitlines()) == 3
+    assert max(map(len, outcome.err.splitlines())) < 200
+    return outcome
+
+
+@scenario("there is no server of that name: the next source is asked")
+def _(world: World) -> Outcome:
+    world.sources = (type(world.from_mirror)("url", "http://gone.example", FILE), world.from_hub)
+    real = socket.getaddrinfo
+    asked: list[str] = []
+
+    def lookup(host: str, *arguments: object, **options: object) -> object:
+        if str(host).startswith("127."):
+            return real(host, *arguments, **options)  # type: ignore[arg-type]
+        asked.append(str(host))
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with mock.patch.object(socket, "getaddrinfo", lookup):
+        outcome = world.run()
+    assert asked == ["gone.example"]
+    return outcome
+
+
+@scenario("the server answers 416 to every request for a part, and breaks off")
+def _(world: World) -> Outcome:
+    world.store.faults[world.stored] = Fault("no part", HALF, times=99)
+    outcome = world.run()
+    assert len(world.store.gets()) == 5
+    return outcome
+
+
+@scenario("the server sends one byte a connection")
+def _(world: World) -> Outcome:
+    world.store.faults[world.stored] = Fault("drop", 1, times=99)
+    outcome = world.run()
+    assert len(world.store.gets()) == 5
+    return outcome
+
+
+@scenario("the server sends a byte now and then")
+def _(world: World) -> Outcome:
+    world.store.faults[world.stored] = Fault("trickle", 200)
+    world.patience = 1.0
+    return world.run()
 
 
 @scenario("a proxy is set and works")
@@ -189,6 +259,31 @@ def _(world: World) -> Outcome:
     return outcome
 
 
+@scenario("the file changes on a server that ignores If-Range: it is fetched anew")
+def _(world: World) -> Outcome:
+    return _changes(world, "part anyway")
+
+
+@scenario("the file changes on a server that ignores If-Range and says nothing: it is fetched anew")
+def _(world: World) -> Outcome:
+    return _changes(world, "blind")
+
+
+def _changes(world: World, kind: str) -> Outcome:
+    world.sources = (world.from_mirror,)
+    path = f"/{FILE}"
+    world.mirror.files[path] = bytes(reversed(world.content))
+
+    def change() -> None:
+        world.mirror.files[path] = world.content
+        world.mirror.faults[path] = Fault(kind)
+
+    world.mirror.faults[path] = Fault("drop", HALF, then=change)
+    outcome = world.run()
+    assert world.mirror.ranges() == ["", f"bytes={HALF}-", ""]
+    return outcome
+
+
 # --- what is sent ----------------------------------------------------------------------------------------------------
 @scenario("the file has another SHA-256")
 def _(world: World) -> Outcome:
@@ -217,6 +312,52 @@ def _(world: World) -> Outcome:
     return world.run()
 
 
+@scenario("a server sends for ever")
+def _(world: World) -> Outcome:
+    world.sources = (world.from_mirror, world.from_hub)
+    world.mirror.faults[f"/{FILE}"] = Fault("endless", 50_000_000)
+    outcome = world.run()
+    assert world.mirror.sent < 20_000_000  # what is under way between two sockets included
+    return outcome
+
+
+@scenario("a server says that its file has a billion gigabytes")
+def _(world: World) -> Outcome:
+    world.sources = (world.from_mirror, world.from_hub)
+    world.mirror.faults[f"/{FILE}"] = Fault("says", headers={"Content-Length": str(10**18)})
+    return world.run()
+
+
+@scenario("a server says that its file has a million gigabytes")
+def _(world: World) -> Outcome:
+    world.sources = (world.from_mirror, world.from_hub)
+    world.mirror.faults[f"/{FILE}"] = Fault("says", headers={"Content-Length": str(10**15)})
+    return world.run()
+
+
+@scenario("a server says a length of 5,000 digits")
+def _(world: World) -> Outcome:
+    world.sources = (world.from_mirror, world.from_hub)
+    world.mirror.faults[f"/{FILE}"] = Fault("says", times=99, headers={"Content-Length": "9" * 5000})
+    return world.run()
+
+
+@scenario("a server says a Content-Range of 5,000 digits")
+def _(world: World) -> Outcome:
+    world.begin(HALF)
+    world.sources = (world.from_mirror, world.from_hub)
+    world.mirror.faults[f"/{FILE}"] = Fault("says", headers={"Content-Range": f"bytes {HALF}-9/{'9' * 5000}"})
+    outcome = world.run()
+    assert len(world.mirror.gets()) == 2
+    return outcome
+
+
+@scenario("the Hub says that its file has a billion gigabytes")
+def _(world: World) -> Outcome:
+    world.hub.linked_size = 10**18
+    return world.run()
+
+
 @scenario("a web page is sent with status 200")
 def _(world: World) -> Outcome:
     world.store.faults[world.stored] = Fault("page")
@@ -240,6 +381,17 @@ def _(world: World) -> Outcome:
         outcome = other.run()
         assert other.left() == "nothing"
         return Outcome(outcome.code, outcome.out, other.plain(outcome.err))
+
+
+@scenario("a source has a name and a password: they are sent, and neither shown nor kept")
+def _(world: World) -> Outcome:
+    source = world.from_mirror
+    world.sources = (type(source)("url", source.place.replace("://", "://someone:secret@"), FILE),)
+    outcome = world.run()
+    assert {r.headers["authorization"] for r in world.mirror.log} == {"Basic c29tZW9uZTpzZWNyZXQ="}
+    assert not [p for p in world.cache.folder.rglob("*") if p.is_file() and b"secret" in p.read_bytes()]
+    assert "secret" not in outcome.out + outcome.err + world.run("--list").out + world.run("--json").out
+    return outcome
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -288,6 +440,36 @@ def _(world: World) -> Outcome:
     return world.run()
 
 
+# --- the cache -------------------------------------------------------------------------------------------------------
+@scenario("somebody's own files lie where the cache is told to be")
+def _(world: World) -> Outcome:
+    _own_files(world.cache.folder / KEY)
+    return world.run()
+
+
+@scenario("the same, and `--remove`")
+def _(world: World) -> Outcome:
+    _own_files(world.cache.folder / KEY)
+    world.run()
+    return world.run("--remove")
+
+
+@scenario("the component's folder is a link to somebody's folder, and `--remove`")
+def _(world: World) -> Outcome:
+    _own_files(world.folder / "own")
+    world.cache.folder.mkdir()
+    (world.cache.folder / KEY).symlink_to(world.folder / "own")
+    world.run()
+    outcome = world.run("--remove")
+    assert (world.folder / "own" / "cat.jpg").exists()
+    return Outcome(outcome.code, outcome.out, outcome.err, "the link, and what is at its end")
+
+
+def _own_files(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "cat.jpg").write_bytes(b"a cat")
+
+
 # --- this machine ----------------------------------------------------------------------------------------------------
 def _mounted(world: World, options: str) -> Outcome:
     """Runs with a file system of its own as the cache, in a namespace of its own."""
@@ -315,9 +497,9 @@ def _(world: World) -> Outcome:
 @scenario("the disk fills up in the middle (mounted)")
 def _(world: World) -> Outcome:
     world.sources = (world.from_mirror,)
-    world.mirror.files[f"/{FILE}"] = bytes(9_000_000)
-    world.mirror.faults[f"/{FILE}"] = Fault("short", 9_000_000)  # its length is not said beforehand
-    outcome = _mounted(world, "size=4m")
+    world.mirror.files[f"/{FILE}"] = bytes(900_000)
+    world.mirror.faults[f"/{FILE}"] = Fault("short", 900_000)  # its length is not said beforehand
+    outcome = _mounted(world, "size=600k")
     part = f"{world.cache.part(KEY, world.digest)}\n"
     assert part in outcome.err
     return Outcome(outcome.code, outcome.out, outcome.err.replace(part, ""), "a part")
@@ -354,8 +536,6 @@ def _(world: World) -> Outcome:
 
 @scenario("HF_HUB_OFFLINE with an empty cache: no request is made")
 def _(world: World) -> Outcome:
-    from unittest import mock
-
     from huggingface_hub import constants
 
     with mock.patch.object(constants, "HF_HUB_OFFLINE", True):

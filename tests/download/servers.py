@@ -21,7 +21,10 @@ class Fault:
     kind: "drop" closes the connection after `at` bytes; "stall" goes silent there; "short" ends there, without ever
     having said how long the file is; "more" sends `at` bytes too many, without saying; "no range" sends the whole
     file when asked for a part; "other part" sends another part than was asked for; "other file" sends other bytes;
-    "page" sends a web page with status 200; "zip" says that the body is compressed; a number is a status.
+    "page" sends a web page with status 200; "zip" says that the body is compressed; a number is a status; "says" lies
+    in its `headers`; "no part" answers 416 when asked for a part and else breaks off after `at` bytes; "part anyway"
+    ignores If-Range, "blind" sends no ETag either; "endless" sends `at` bytes without a length; "trickle" sends a byte
+    every 50 ms, `at` times.
     """
 
     kind: str
@@ -57,7 +60,11 @@ class Server:
         self.hub_errors: dict[str, tuple[int, str]] = {}
         self.store: Server | None = None
         """Where the Hub redirects to for the bytes; this server itself if None."""
+        self.linked_size = 0
+        """What the Hub says that its files have; 0 for the truth."""
         self.log: list[Request] = []
+        self.sent = 0
+        """Bytes that went out endlessly."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -133,7 +140,7 @@ class Server:
         headers = {
             "X-Repo-Commit": COMMIT,
             "X-Linked-Etag": f'"{digest}"',
-            "X-Linked-Size": str(len(content)),
+            "X-Linked-Size": str(self.linked_size or len(content)),
             "Location": f"{store.url}/store/{digest}?signature=abc",
         }
         return _say(http, 302, headers)
@@ -155,18 +162,21 @@ class Server:
             if fault.kind == "other file":
                 content = bytes(reversed(content))
         kind = fault.kind if fault else ""
+        if kind == "no part" and http.headers.get("Range"):
+            return _say(http, 416)
         start = self._start(http, etag, len(content), kind)
         if start is None:
             return _say(http, 416, {"Content-Range": f"bytes */{len(content)}"})
         if start and kind == "other part":
             start -= 1
         body = content[start:]
-        headers = {"Accept-Ranges": "bytes", "ETag": etag, "Content-Length": str(len(body))} | (
-            fault.headers if fault else {}
-        )
+        headers = {"Accept-Ranges": "bytes", "ETag": etag, "Content-Length": str(len(body))}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        if kind in ("short", "more"):
+        if kind == "blind":
+            del headers["ETag"]
+        headers |= fault.headers if fault else {}
+        if kind in ("short", "more", "endless"):
             del headers["Content-Length"]
             headers["Connection"] = "close"
         http.send_response(206 if start else 200)
@@ -176,13 +186,23 @@ class Server:
         if http.command == "HEAD":
             return None
         at = fault.at if fault else 0
-        if kind in ("drop", "short", "stall"):
+        if kind in ("drop", "short", "stall", "no part"):
             body = body[:at]
+        elif kind == "endless":
+            for _ in range(0, at, 1 << 16):
+                http.wfile.write(bytes(1 << 16))
+                self.sent += 1 << 16
+            body = b""
+        elif kind == "trickle":
+            for index in range(at):
+                http.wfile.write(body[index : index + 1])
+                fault.over.wait(0.05) if fault else None
+            body = b""
         elif kind == "more":
             body += bytes(at)
         http.wfile.write(body)
         http.wfile.flush()
-        if kind in ("drop", "short", "more", "stall"):
+        if kind in ("drop", "short", "more", "stall", "no part", "endless", "trickle"):
             http.close_connection = True
         if kind == "stall":
             fault.over.wait(fault.seconds) if fault else None
@@ -193,7 +213,9 @@ class Server:
     def _start(self, http: BaseHTTPRequestHandler, etag: str, size: int, kind: str) -> int | None:
         """Where the answer starts; None where that is not in the file."""
         asked = re.fullmatch(r"bytes=(\d+)-", http.headers.get("Range", ""))
-        if asked is None or kind == "no range" or http.headers.get("If-Range", etag) != etag:
+        if asked is None or kind == "no range":
+            return 0
+        if http.headers.get("If-Range", etag) != etag and kind not in ("part anyway", "blind"):
             return 0
         return int(asked[1]) if int(asked[1]) < size else None
 

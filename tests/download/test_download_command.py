@@ -6,12 +6,16 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pexpect
 import pytest
-from servers import COMMIT
+from huggingface_hub import constants
+from servers import COMMIT, Fault
 from world import FILE, KEY, REPOSITORY, World
 
+from diffstyler_cli.roles import KEYS
+from diffstyler_cli.weights.cache import Cache
 from diffstyler_cli.weights.registry import Source, spec
 
 
@@ -187,6 +191,11 @@ def test_verify_and_remove(world: World) -> None:
         (["--source", "photo"], "does not begin with a component's name"),
         (["--source", "photo=ftp://x/y"], "is no place to get a file from"),
         (["--models", "medium"], "--models 'medium' is not one of"),
+        (["--models", "lite", "--remove"], "--remove has no effect with --models lite"),
+        (["--models", "lite", "--verify"], "--verify has no effect with --models lite"),
+        (["--models", "lite", "--list"], "--list has no effect with --models lite"),
+        (["--models", "lite", "--from", "x"], "--from has no effect with --models lite"),
+        (["--models", "lite", "--source", "photo=/x"], "--source has no effect with --models lite"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_happens(world: World, arguments: list[str], message: str) -> None:
@@ -239,6 +248,74 @@ def test_the_download_module_names_no_heavy_library_at_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_many_components_that_fail_are_told_in_two_short_lines(world: World) -> None:
+    world.hub.hub_errors[REPOSITORY] = (404, "EntryNotFound")
+    gone = (Source("hub", REPOSITORY, "x.pth"), Source("url", world.mirror.url, "x.pth"))
+    world.sources = gone
+    world.others = tuple(dataclasses.replace(spec(key), sources=gone) for key in KEYS if key != KEY)
+    outcome = world.run("-q", "--only", ",".join(KEYS))
+    assert outcome.code == 4
+    what, then = outcome.err.splitlines()
+    assert what.startswith("error: 5 components could not be had: aesthetic, photo, art, clip, vgg. ")
+    assert what.count("there is no such file in the repository") == what.count("(404)") == 1
+    assert len(what) < 300
+    assert "--from DIR" in then
+    with mock.patch.object(constants, "HF_HUB_OFFLINE", True):
+        offline = world.run("--only", ",".join(KEYS))
+    assert len(offline.err.splitlines()) == 2
+    assert "HF_HUB_OFFLINE is set." in offline.err
+    assert "Unset HF_HUB_OFFLINE" in offline.err
+
+
+def test_control_characters_in_places_do_not_reach_the_terminal(world: World) -> None:
+    folder = world.folder / "a\x1b[31m\u202eb"
+    for arguments in (["--list"], ["--dry-run"]):
+        outcome = world.run(*arguments, "--source", f"{KEY}={folder}/x.pth", "--cache-dir", folder)
+        assert outcome.code == 0
+        assert "\x1b" not in outcome.out + outcome.err
+        assert "\u202e" not in outcome.out + outcome.err
+        assert r"\x1b[31m" in outcome.out
+
+
+def test_a_password_is_not_in_the_log(world: World) -> None:
+    log = world.folder / "log.txt"
+    world.run("--source", f"{KEY}={world.mirror.url.replace('://', '://me:secret@')}/{FILE}", "--log-file", log)
+    assert world.entry().source == f"{world.mirror.url}/{FILE}"
+    assert "secret" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "content", ["a = " + "[" * 100_000, "[cache]\ndir = " + "9" * 5000, "x = 1", "[weights]\nphoto = 1"]
+)
+def test_a_wrong_configuration_file_is_two_lines(world: World, content: str) -> None:
+    (world.folder / "config.toml").write_text(content)
+    outcome = world.run("--list", environment={"DIFFSTYLER_CONFIG": str(world.folder / "config.toml")})
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"schema": "diffstyler.weights/1", "size": ' + "9" * 5000 + "}", "[]"]
+)
+def test_a_wrong_record_is_a_damaged_component(world: World, content: str) -> None:
+    world.run()
+    world.entry().path.with_name("record.json").write_text(content)
+    outcome = world.run("--verify")
+    assert outcome.code == 4
+    assert f"The {KEY} file is damaged." in outcome.err
+    assert world.run().code == 0
+    assert world.entry() is not None
+
+
+def test_a_disk_too_small_for_a_size_that_can_be_true_is_told(world: World) -> None:
+    world.sources = (world.from_mirror,)
+    world.mirror.faults[f"/{FILE}"] = Fault("says", headers={"Content-Length": "1000000"}, times=9)
+    with mock.patch.object(Cache, "free", return_value=100_000):
+        outcome = world.run()
+    assert outcome.code == 1
+    assert "too small" in outcome.err
 
 
 def test_the_plan_counts_what_fp32_takes(world: World) -> None:

@@ -24,7 +24,7 @@ from servers import Server
 
 from diffstyler_cli.cli.app import run
 from diffstyler_cli.weights import settings, transfer
-from diffstyler_cli.weights.cache import Cache, Entry
+from diffstyler_cli.weights.cache import MARKER, Cache, Entry
 from diffstyler_cli.weights.registry import ComponentSpec, Source, spec
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -73,6 +73,9 @@ class World:
         self.sha256: tuple[str, ...] = (self.digest,)
         self.patience = 20.0
         """Seconds after which a silent server is given up."""
+        self.endpoint = hub.url
+        self.others: tuple[ComponentSpec, ...] = ()
+        """Further components of the table."""
 
     @property
     def stored(self) -> str:
@@ -134,7 +137,7 @@ class World:
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(SOURCE),
-            "HF_ENDPOINT": self.hub.url,
+            "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(self.folder / "hf"),
             "DIFFSTYLER_CACHE_DIR": str(self.cache.folder),
             **changes,
@@ -143,15 +146,16 @@ class World:
     def _changes(self) -> list[mock._patch[object]]:
         """What a new process reads from its environment when it imports the Hub's client, and no waiting."""
         return [
-            mock.patch.object(settings, "FULL", (self.component,)),
-            mock.patch.object(constants, "ENDPOINT", self.hub.url),
+            mock.patch.object(settings, "FULL", (self.component, *self.others)),
+            mock.patch.object(constants, "ENDPOINT", self.endpoint),
             mock.patch.object(
-                constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+                constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
             ),
             mock.patch.object(constants, "HF_HUB_CACHE", str(self.folder / "hf" / "hub")),
             mock.patch.object(constants, "HF_TOKEN_PATH", str(self.folder / "hf" / "token")),
             mock.patch.object(transfer, "sleep", return_value=None),
             mock.patch.object(transfer, "TIMEOUT", httpx2.Timeout(self.patience)),
+            mock.patch.object(transfer, "PATIENCE", self.patience),
         ]
 
     # --- what is there -----------------------------------------------------------------------------------------------
@@ -173,7 +177,7 @@ class World:
                 found.append("a part")
             elif path.suffix == ".safetensors":
                 found.append("the component" if self.entry() else "a damaged file that does not count")
-            elif not (path.name == "record.json" or path.with_suffix(".part").exists()):
+            elif not (path.name in ("record.json", MARKER) or path.with_suffix(".part").exists()):
                 found.append(path.name)
         return " and ".join(found) or "nothing"
 

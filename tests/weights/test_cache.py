@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffstyler_cli.errors import OutputError, WeightsError
-from diffstyler_cli.weights.cache import Cache, Entry
+from diffstyler_cli.weights.cache import MARKER, Cache, Entry
 
 FACTS = {"source": "hub:a/b/c.pth", "source_file": "c.pth", "source_sha256": "f" * 64, "dtype": "fp16"}
 
@@ -54,7 +54,12 @@ def test_an_interrupted_conversion_leaves_the_old_entry_and_nothing_else(cache: 
 def test_a_new_entry_takes_the_place_of_the_old_one(cache: Cache) -> None:
     add(cache)
     entry = cache.add("photo", "c", lambda path: path.write_bytes(b"other") and None, **FACTS | {"dtype": "fp32"})
-    assert {path.name for path in (cache.folder / "photo").iterdir()} == {entry.path.name, "record.json"}
+    assert {path.name for path in (cache.folder / "photo").iterdir()} == {entry.path.name, "record.json", MARKER}
+
+
+def changed(entry: Entry, **facts: object) -> None:
+    record = entry.path.with_name("record.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | facts))
 
 
 @pytest.mark.parametrize(
@@ -66,6 +71,21 @@ def test_a_new_entry_takes_the_place_of_the_old_one(cache: Cache) -> None:
         lambda entry: entry.path.with_name("record.json").write_text("[]"),
         lambda entry: entry.path.with_name("record.json").write_text(json.dumps({"schema": "diffstyler.weights/9"})),
         lambda entry: entry.path.with_name("record.json").unlink(),
+        lambda entry: entry.path.with_name("record.json").write_text("[" * 100_000),
+        lambda entry: entry.path.with_name("record.json").write_text('{"schema":' * 100_000),
+        lambda entry: entry.path.with_name("record.json").write_bytes(bytes(2 << 20)),
+        lambda entry: changed(entry, size=10**400),
+        lambda entry: changed(entry, size=7.0),
+        lambda entry: changed(entry, size="7"),
+        lambda entry: changed(entry, path=7),
+        lambda entry: changed(entry, path=""),
+        lambda entry: changed(entry, path="."),
+        lambda entry: changed(entry, path="a\0b"),
+        lambda entry: changed(entry, path="record.json"),
+        lambda entry: changed(entry, source=["x"]),
+        lambda entry: changed(entry, sha256=None),
+        lambda entry: changed(entry, dtype={}),
+        lambda entry: changed(entry, more=1),
     ],
 )
 def test_a_spoilt_entry_does_not_count(cache: Cache, spoil) -> None:
@@ -109,3 +129,78 @@ def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     assert "--cache-dir" in caught.value.advice
     assert Cache(tmp_path / "file" / "below").free() > 0
     assert Cache(tmp_path / "file").find("photo") is None
+
+
+# --- somebody else's files -------------------------------------------------------------------------------------------
+OWN = ("cat.jpg", "notes.json", "model.safetensors", "half.tmp", "c.safetensors")
+
+
+def own_files(folder: Path) -> None:
+    (folder / "album").mkdir(parents=True)
+    for name in (*OWN, "album/dog.jpg"):
+        (folder / name).write_bytes(b"mine")
+
+
+def are_there(folder: Path) -> bool:
+    return all((folder / name).read_bytes() == b"mine" for name in (*OWN, "album/dog.jpg"))
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the cache", "after it"])
+def test_nothing_of_somebody_else_is_deleted(cache: Cache, before: bool) -> None:
+    folder = cache.folder / "photo"
+    if before:
+        own_files(folder)
+    add(cache)
+    if not before:
+        own_files(folder)
+    other = cache.add("photo", "c", lambda path: path.write_bytes(b"other") and None, **FACTS | {"dtype": "fp32"})
+    assert are_there(folder)
+    assert [path.name for path in folder.glob("c-*")] == [other.path.name]
+    other.path.write_bytes(b"OTHER")
+    with pytest.raises(WeightsError, match="was damaged and is deleted"):
+        cache.verify("photo")
+    cache.remove("photo")
+    assert are_there(folder)
+    assert {path.name for path in cache.foreign("photo")} == {path.name for path in folder.iterdir()} == {*OWN, "album"}
+    assert not (folder / "record.json").exists()
+
+
+def test_somebody_elses_record_is_not_replaced(cache: Cache) -> None:
+    (cache.folder / "photo").mkdir(parents=True)
+    (cache.folder / "photo" / "record.json").write_text('{"artist": "me"}')
+    with pytest.raises(OutputError, match=r"record\.json that is not"):
+        add(cache)
+    cache.remove("photo")
+    assert (cache.folder / "photo" / "record.json").read_text() == '{"artist": "me"}'
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_followed_to_delete(cache: Cache, tmp_path: Path) -> None:
+    entry = add(cache)
+    entry.path.parent.rename(tmp_path / "elsewhere")
+    entry.path.parent.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / f"photo-{'0' * 16}.part").write_bytes(b"mine")
+    cache.parts.symlink_to(tmp_path / "parts")
+    assert cache.find("photo") == entry
+    assert cache.remove("photo") == 0
+    assert cache.foreign("photo") == [entry.path.parent]
+    entry.path.write_bytes(b"weighty")
+    with pytest.raises(WeightsError, match="is damaged"):
+        cache.verify("photo")
+    assert entry.path.exists()
+    assert len(list((tmp_path / "parts").iterdir())) == 1
+
+
+def test_a_cache_of_before_there_was_a_mark_is_its_own(cache: Cache) -> None:
+    entry = add(cache)
+    (entry.path.parent / MARKER).unlink()
+    entry.path.with_name("c-00000000-fp16.tmp").write_bytes(b"half")
+    new = cache.add("photo", "c", lambda path: path.write_bytes(b"x") and None, **FACTS | {"dtype": "fp32"})
+    assert {path.name for path in new.path.parent.iterdir()} == {new.path.name, "record.json"}
+    cache.remove("photo")
+    assert not new.path.parent.exists()
+
+
+def test_a_password_in_an_old_record_is_not_read(cache: Cache) -> None:
+    changed(add(cache), source="https://me:secret@host.example/a/b@c.pth")
+    assert cache.find("photo").source == "https://host.example/a/b@c.pth"

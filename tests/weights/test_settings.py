@@ -83,6 +83,14 @@ def test_without_any_of_it_the_platforms_own_folder_and_the_built_in_table(tmp_p
         ("[weights.photo]\nsha256 = 'abc'", "not 64 hexadecimal digits"),
         ("weights = 3", r"weights is a table"),
         ("[cache]\ndir = 3", "dir is a text"),
+        ("[cache]\ndir = 'a\\u0000b'".replace("'", '"'), "dir is a text"),
+        ("[cache]\ndir = '~nobody-of-that-name/x'", "home folder of nobody"),
+        ("a = " + "[" * 100_000, "nests too deeply"),
+        ("a = " + "{a=" * 100_000, "nests too deeply"),
+        (f"[cache]\ndir = {'9' * 400}", "dir is a text"),
+        (f"[cache]\ndir = {'9' * 5000}", "cannot be read"),
+        (f"{'a' * 5000} = 1", "no setting"),
+        ("#" * (2 << 20), "no file of at most"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_that_names_the_file(tmp_path: Path, content: str, match: str) -> None:
@@ -92,6 +100,21 @@ def test_a_wrong_configuration_is_an_error_that_names_the_file(tmp_path: Path, c
         read_settings(environment={"DIFFSTYLER_CONFIG": str(path)})
     assert caught.value.advice
     assert "\n" not in caught.value.message.strip()
+    assert len(caught.value.message) < 500
+
+
+def test_an_empty_name_of_a_configuration_file_is_none(tmp_path: Path) -> None:
+    assert read_settings(environment={"DIFFSTYLER_CONFIG": "", "HOME": str(tmp_path)}).components() == FULL
+
+
+def test_names_and_passwords_are_for_the_request_alone() -> None:
+    source = parse_source("https://me:se@cret@h.example/d@x/c.pth")
+    assert source.url == "https://me:se@cret@h.example/d@x/c.pth"
+    assert str(source) == "https://h.example/d@x/c.pth"
+    assert "cret" not in repr(source)
+    with pytest.raises(UsageError) as caught:
+        parse_source("ftp://me:secret@h.example/c.pth")
+    assert "secret" not in caught.value.message
 
 
 def test_a_configuration_file_that_was_named_must_be_there(tmp_path: Path) -> None:

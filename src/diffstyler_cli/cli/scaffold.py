@@ -16,6 +16,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from ..weights.registry import without_userinfo
 from .models import LoadedModels
 from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
 from .terminal.console import Console
@@ -113,7 +114,7 @@ def scaffold(
             console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
-                open_log(log_file, state.arguments)
+                open_log(log_file, [without_userinfo(argument) for argument in state.arguments])
             if not debug:
                 warnings.simplefilter("ignore")
             _carry_out(body, Call(state, console, given.pop("no_input", False)), {**given, **used})

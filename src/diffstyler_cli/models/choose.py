@@ -13,7 +13,8 @@ from typing import Literal
 from safetensors import SafetensorError, safe_open
 
 from ..config import ART_MODELS
-from ..errors import UsageError
+from ..errors import UsageError, WeightsError
+from ..weights.bounds import check
 from ..weights.registry import ComponentSpec
 from ..weights.settings import Settings
 from .full.files import LocalFile, find_full
@@ -83,9 +84,15 @@ def choose(
 def is_lite(path: Path) -> bool:
     """Whether a file says of itself that it holds a component of the lite set."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as start:
+            if start.read(9)[8:] != b"{":  # no safetensors file
+                return False
+        check(path)
         with safe_open(path, "np") as file:
             return (file.metadata() or {}).get("models") == SET
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, WeightsError):
         return False
 
 

@@ -2,21 +2,26 @@
 
     CACHE/photo/cc12m_1_cfg-4fc95ee1-fp16.safetensors     the weights, mapped when they are loaded
     CACHE/photo/record.json                               written last: without it there is no entry
+    CACHE/photo/.diffstyler                               says that the folder was made for that
     CACHE/parts/…                                         downloads under way or broken off
     CACHE/locks/photo.lock                                one process at a time fetches a component
 
-Reading the cache writes nothing, so that a read-only one works.
+Reading the cache writes nothing, so that a read-only one works. What is deleted
+is what the cache itself has written: files of its own names, in folders that it made, never through a link. All else in
+its folder is somebody else's and stays.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +30,14 @@ from filelock import FileLock, Timeout
 
 from ..errors import OutputError, WeightsError
 from .digest import sha256
+from .registry import without_userinfo
 
 SCHEMA = "diffstyler.weights/1"
+MARKER = ".diffstyler"
+RECORD = "record.json"
+OURS = re.compile(r".+-[0-9a-f]{8}-fp(16|32)\.(safetensors|tmp)|record\.json(\.tmp)?|\.diffstyler")
+"""Names of files in a component's folder."""
+LARGEST_RECORD = 1 << 20
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CACHE_ADVICE = "Give --cache-dir DIR or set DIFFSTYLER_CACHE_DIR to a folder with room that you may write to."
 
@@ -60,14 +71,31 @@ class Cache:
 
     def find(self, key: str) -> Entry | None:
         """The component's entry; None where there is none, or its file is gone or has another size."""
+        entry = self._recorded(key)
         try:
-            record = json.loads((self.folder / key / "record.json").read_text(encoding="utf-8"))
+            there = entry is not None and entry.path.is_file() and entry.path.stat().st_size == entry.size
+        except OSError:
+            return None
+        return entry if there else None
+
+    def _recorded(self, key: str) -> Entry | None:
+        """What the component's record says, whatever is beside it; None where it is no record of ours."""
+        path = self.folder / key / RECORD
+        try:
+            if not path.is_file() or path.stat().st_size > LARGEST_RECORD:
+                return None
+            record = json.loads(path.read_text(encoding="utf-8"))
             if record.pop("schema") != SCHEMA:
                 return None
             entry = Entry(**record | {"path": self.folder / key / Path(record["path"]).name})
-            return entry if entry.path.stat().st_size == entry.size else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
+        texts = (entry.sha256, entry.source, entry.source_file, entry.source_sha256, entry.dtype)
+        if not all(isinstance(text, str) for text in texts) or type(entry.size) is not int:
+            return None
+        if not OURS.fullmatch(entry.path.name) or entry.path.suffix != ".safetensors":
+            return None
+        return dataclasses.replace(entry, source=without_userinfo(entry.source))
 
     def add(
         self, key: str, name: str, write: Callable[[Path], None], *, source: str, source_file: str,
@@ -76,13 +104,18 @@ class Cache:
         """Makes an entry from what `write` puts at the path that it is given; it replaces the one that was there.
 
         Raises:
-            OutputError: the disk is full or the folder cannot be written.
+            OutputError: the disk is full, the folder cannot be written, or holds a record that is not the cache's.
         """
         folder = self.folder / key
         path = folder / f"{name}-{source_sha256[:8]}-{dtype}.safetensors"
         half_done = path.with_suffix(".tmp")
         with self.writing():
+            if (folder / RECORD).exists() and not self._owns(key) and self._recorded(key) is None:
+                raise OutputError(f"{folder} holds a {RECORD} that is not of diffstyler's cache.", CACHE_ADVICE)
             folder.mkdir(parents=True, exist_ok=True)
+            if not any(folder.iterdir()) and not folder.is_symlink():
+                (folder / MARKER).touch()
+            half_done.unlink(missing_ok=True)
             try:
                 write(half_done)
                 with half_done.open("rb+") as file:
@@ -93,12 +126,53 @@ class Cache:
                 os.replace(half_done, path)
             finally:
                 half_done.unlink(missing_ok=True)
+            old = [each for each in self._own(key) if each.name not in (path.name, RECORD, MARKER)]
             record = {"schema": SCHEMA, **dataclasses.asdict(entry), "path": path.name}
-            write_json(folder / "record.json", record)
-            for other in folder.iterdir():
-                if other.name not in (path.name, "record.json"):
-                    other.unlink()
+            write_json(folder / RECORD, record)
+            for each in old:
+                each.unlink(missing_ok=True)
         return entry
+
+    def _owns(self, key: str) -> bool:
+        """Whether the component's folder was made by a cache: it has the mark, or is as caches without one left it."""
+        folder = self.folder / key
+        if folder.is_symlink() or not folder.is_dir():
+            return False
+        names = [path.name for path in folder.iterdir()]
+        return MARKER in names or (any(name != RECORD for name in names) and all(map(OURS.fullmatch, names)))
+
+    def _own(self, key: str) -> list[Path]:
+        """The files in the component's folder that the cache may delete; of a folder not its own, what it recorded."""
+        folder, entry = self.folder / key, self._recorded(key)
+        if self._owns(key):
+            return [path for path in folder.iterdir() if OURS.fullmatch(path.name) and not path.is_dir()]
+        if folder.is_symlink() or entry is None:
+            return []
+        return [path for path in (entry.path, folder / RECORD) if path.is_file()]
+
+    def _own_parts(self, key: str) -> list[Path]:
+        """The component's unfinished downloads and the notes beside them."""
+        if self.parts.is_symlink() or not self.parts.is_dir():
+            return []
+        name = re.compile(re.escape(key) + r"-[0-9a-f]{16}\.(part|json|json\.tmp)")
+        return [path for path in self.parts.iterdir() if name.fullmatch(path.name) and not path.is_dir()]
+
+    def foreign(self, key: str) -> list[Path]:
+        """What is where the component lies or would lie, but is not the cache's own: `remove` leaves it alone."""
+        folder = self.folder / key
+        if folder.is_symlink():
+            return [folder]
+        try:
+            return sorted(set(folder.iterdir()) - set(self._own(key))) if folder.is_dir() else []
+        except OSError:
+            return [folder]
+
+    def arrived(self, key: str) -> int:
+        """Bytes of the component's unfinished downloads."""
+        try:
+            return sum(path.lstat().st_size for path in self._own_parts(key) if path.suffix == ".part")
+        except OSError:
+            return 0
 
     def verify(self, key: str, on_bytes: Callable[[int], None] | None = None) -> None:
         """Compares the entry's file with its record; one that differs is deleted.
@@ -108,24 +182,25 @@ class Cache:
         """
         entry = self.find(key)
         if entry is None:
-            what = "is damaged" if (self.folder / key / "record.json").exists() else "is not in the cache"
+            what = "is damaged" if (self.folder / key / RECORD).exists() else "is not in the cache"
             raise WeightsError(f"The {key} file {what}.", f"Run diffstyler download --only {key}.")
         if sha256(entry.path, on_bytes) != entry.sha256:
             self.remove(key)
+            gone = (
+                "was damaged and is deleted" if not entry.path.exists() else "is damaged (and not in a folder of ours)"
+            )
             raise WeightsError(
-                f"{entry.path} was damaged and is deleted: its SHA-256 is no longer what it was.",
+                f"{entry.path} {gone}: its SHA-256 is no longer what it was.",
                 f"Run diffstyler download --only {key}.",
             )
 
     def remove(self, key: str) -> int:
-        """Deletes the entry and what is left of its downloads; returns the bytes that were freed."""
+        """Deletes the entry and what is left of its downloads, no file of anybody else; returns the bytes freed."""
         with self.writing():
-            doomed = [*self.parts.glob(f"{key}-*"), *(self.folder / key).glob("*")]
-            freed = sum(path.stat().st_size for path in doomed)
-            for path in doomed:
-                path.unlink()
-            if (self.folder / key).is_dir():
-                (self.folder / key).rmdir()
+            freed = _delete([*self._own_parts(key), *self._own(key)])
+            if not (self.folder / key).is_symlink():
+                with contextlib.suppress(OSError):  # not there, or not empty: then it holds what is not ours
+                    (self.folder / key).rmdir()
         return freed
 
     @property
@@ -171,8 +246,17 @@ class Cache:
             ) from error
 
 
+def _delete(doomed: Iterable[Path]) -> int:
+    freed = 0
+    for path in doomed:
+        freed += path.lstat().st_size
+        path.unlink()
+    return freed
+
+
 def write_json(path: Path, content: dict[str, object]) -> None:
     """Writes a JSON file whole or not at all."""
     half_done = path.with_name(path.name + ".tmp")
+    half_done.unlink(missing_ok=True)  # a link is not followed
     half_done.write_text(json.dumps(content, indent=2), encoding="utf-8")
     os.replace(half_done, path)

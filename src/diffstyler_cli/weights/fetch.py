@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,11 @@ from . import hub
 from .cache import Cache, Entry
 from .digest import sha256
 from .registry import ComponentSpec, Source
-from .transfer import Progress, Remote, Report, SourceFailed, download, persist
+from .transfer import NO_NETWORK, Progress, Remote, Report, SourceFailed, Unreachable, download, persist
+
+OFFLINE = "HF_HUB_OFFLINE is set"
+SHOWN = 3
+"""Reasons, and components of one, that a message names."""
 
 Convert = Callable[[ComponentSpec, Path, Path, str], None]
 """convert(component, original, destination, dtype): checks the names and shapes of the original's tensors and writes
@@ -50,8 +54,7 @@ def plan(component: ComponentSpec, cache: Cache, dtype: str) -> Plan:
     for each in component.sources:
         if _on_this_machine(each):
             return Plan(component, None, each, True, 0, stored_size(component, dtype))
-    there = sum(path.stat().st_size for path in cache.parts.glob(f"{component.key}-*.part"))
-    left = max(0, component.size - there)
+    left = max(0, component.size - cache.arrived(component.key))
     return Plan(component, None, source, False, left, stored_size(component, dtype))
 
 
@@ -65,17 +68,50 @@ def stored_size(component: ComponentSpec, dtype: str) -> int:
     return component.cached * (2 if dtype == "fp32" and component.halved else 1)
 
 
-def fetch(component: ComponentSpec, cache: Cache, dtype: str, convert: Convert, report: Report) -> Entry:
+@dataclass
+class Network:
+    """What one run has learnt of the network: where there is none, no further source is asked."""
+
+    gone: str = ""
+
+    def why_not(self, source: Source) -> str:
+        """Why there is no use in asking a source; "" where there may be, as for one that is on this machine."""
+        if _on_this_machine(source) or source.kind == "file":
+            return ""
+        return OFFLINE if hub.offline() else self.gone if hub.host(source) else ""
+
+
+class Unobtainable(WeightsError):
+    """A component that no source gave.
+
+    Args:
+        component: that one.
+        reasons: what each of its sources answered.
+    """
+
+    def __init__(self, component: ComponentSpec, reasons: Mapping[str, str]) -> None:
+        self.component = component
+        self.reasons = dict(reasons)
+        super().__init__(*_unobtainable([self]))
+
+
+def fetch(
+    component: ComponentSpec, cache: Cache, dtype: str, convert: Convert, report: Report, network: Network | None = None
+) -> Entry:
     """The component's cache entry, fetched if need be from the first of its sources that gives the right file.
 
+    Args:
+        network: what components before this one have learnt of it.
+
     Raises:
-        WeightsError: none does; the message says what each answered.
+        Unobtainable: none does; the message says what each answered.
         OutputError: the disk is too small or the cache cannot be written.
     """
 
     def waiting() -> None:
         report(Progress("wait", 0, None, f"another process is fetching the {component.role}; waiting for it"))
 
+    network = network or Network()
     entry = cache.find(component.key)
     if entry is not None and _serves(entry, component, dtype):
         return entry
@@ -83,24 +119,60 @@ def fetch(component: ComponentSpec, cache: Cache, dtype: str, convert: Convert, 
         entry = cache.find(component.key)  # the process that was waited for may have made it
         if entry is not None and _serves(entry, component, dtype):
             return entry
-        failures = []
+        reasons: dict[str, str] = {}
         for source in component.sources:
+            if why := network.why_not(source):
+                reasons[str(source)] = why
+                continue
             report(Progress("start", 0, component.size, f"{component.role}: {source}"))
             try:
                 return _from(source, component, cache, dtype, convert, report)
             except (SourceFailed, WeightsError) as failure:
-                failures.append(f"{source}: {failure}".rstrip("."))
-                if source is not component.sources[-1]:  # the last one is in the error
-                    report(Progress("failed", 0, None, failures[-1]))
-    raise unobtainable(component, failures)
+                reasons[str(source)] = str(failure).rstrip(".")
+                if isinstance(failure, Unreachable):
+                    network.gone = str(failure)
+                later = component.sources[component.sources.index(source) + 1 :]
+                if any(not network.why_not(each) for each in later):  # else it is in the error
+                    report(Progress("failed", 0, None, f"{source}: {reasons[str(source)]}"))
+    raise Unobtainable(component, reasons)
 
 
-def unobtainable(component: ComponentSpec, failures: Sequence[str]) -> WeightsError:
-    """One message: what is missing, what was tried, why each failed; and the next command to run."""
-    ways = f"Try again later, import a copy with diffstyler download --from DIR, or give {component.option} PATH"
-    instead = "; or do without it: stylize --art-model cc12m or lite" if component.key == "art" else ""
-    what = f"The {component.role} {component.name} could not be had"
-    return WeightsError(f"{what}. {'; '.join(failures)}.", f"{ways}{instead}.")
+def together(failures: Sequence[WeightsError]) -> WeightsError:
+    """Several components' errors as one of two lines, however many there are: by reason."""
+    unobtainable = [failure for failure in failures if isinstance(failure, Unobtainable)]
+    if len(failures) == 1:
+        return failures[0]
+    if len(unobtainable) == len(failures):
+        return WeightsError(*_unobtainable(unobtainable))
+    shown, more = failures[:SHOWN], len(failures) - SHOWN
+    advice = dict.fromkeys(failure.advice for failure in shown)
+    rest = f" And {more} more." if more > 0 else ""
+    return WeightsError(" ".join(failure.message for failure in shown) + rest, " ".join(advice))
+
+
+def _unobtainable(failures: Sequence[Unobtainable]) -> tuple[str, str]:
+    """What is missing, and why: each reason once, with whom it is of; and the next command to run."""
+    one = failures[0].component if len(failures) == 1 else None
+    by_reason: dict[str, list[str]] = {}
+    for failure in failures:
+        for source, reason in failure.reasons.items():
+            of = by_reason.setdefault(reason, [])
+            of += [] if (name := source if one else failure.component.key) in of else [name]
+    if one:
+        what = f"The {one.role} {one.name} could not be had"
+        ways = f"import a copy with diffstyler download --from DIR, or give {one.option} PATH"
+    else:
+        what = f"{len(failures)} components could not be had: {', '.join(f.component.key for f in failures)}"
+        ways = "import copies with diffstyler download --from DIR, or use the built-in models, which need nothing"
+    if len(by_reason) == 1 and (not one or next(iter(by_reason)).startswith((OFFLINE, NO_NETWORK))):
+        why = next(iter(by_reason))  # it is of no source in particular
+    else:
+        rows = sorted(by_reason.items(), key=lambda row: -len(row[1])) if not one else list(by_reason.items())
+        why = "; ".join(f"{', '.join(of[:SHOWN])}: {reason}" for reason, of in rows[:SHOWN])
+        why += f"; and {len(rows) - SHOWN} more reasons" if len(rows) > SHOWN else ""
+    instead = "; or do without it: stylize --art-model cc12m or lite" if one and one.key == "art" else ""
+    first = "Unset HF_HUB_OFFLINE" if OFFLINE in by_reason else "Try again later"
+    return f"{what}. {why[:1].upper() + why[1:] if not one else why}.", f"{first}, {ways}{instead}."
 
 
 def import_from(
@@ -152,7 +224,7 @@ def _from(
     if source.kind == "file":
         raise SourceFailed("there is no such file")
     if hub.offline():
-        raise SourceFailed("HF_HUB_OFFLINE is set")
+        raise SourceFailed(OFFLINE)
     remote = _remote(source, component, report)
     original, digest = download(remote, cache, component.key, stored_size(component, dtype), report)
     try:
@@ -168,8 +240,8 @@ def _remote(source: Source, component: ComponentSpec, report: Report) -> Remote:
     if source.kind == "hub":
         return persist(lambda: hub.locate(source, component), lambda: 0, report)
     whole = [digest for digest in component.sha256 if len(digest) == 64]
-    identity = whole[0] if len(component.sha256) == len(whole) == 1 else str(source)
-    return Remote(str(source), component.accepts, identity)
+    identity = whole[0] if len(component.sha256) == len(whole) == 1 else source.url
+    return Remote(source.url, component.accepts, identity, limit=component.limit)
 
 
 def _add(

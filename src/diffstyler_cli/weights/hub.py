@@ -8,7 +8,9 @@ that is too small (huggingface_hub 2.4; docs/weights.md).
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
@@ -23,10 +25,11 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public by its docs
+from rich.filesize import decimal
 
 from ..version import __version__
 from .registry import ComponentSpec, Source
-from .transfer import PASSING, Passing, Remote, SourceFailed, reason
+from .transfer import PASSING, Passing, Remote, SourceFailed, fault, reason
 
 LIBRARY = "diffstyler"
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -45,6 +48,17 @@ REFUSALS: tuple[tuple[type[Exception], str], ...] = (
 def offline() -> bool:
     """Whether the user forbids the network (HF_HUB_OFFLINE)."""
     return bool(constants.is_offline_mode())
+
+
+def host(source: Source) -> str:
+    """The name that must be looked up to ask a source; "" where an address needs none."""
+    name = ""
+    try:
+        name = urlsplit(constants.ENDPOINT if source.kind == "hub" else source.url).hostname or ""
+        ip_address(name)
+    except ValueError:
+        return "" if name == "localhost" else name
+    return ""
 
 
 def cached(source: Source) -> Path | None:
@@ -70,7 +84,7 @@ def locate(source: Source, component: ComponentSpec) -> Remote:
         url = hf_hub_url(source.place, source.file, revision=source.revision)
         facts = get_hf_file_metadata(url, library_name=LIBRARY, library_version=__version__)
     except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-        raise Passing(reason(error)) from error
+        raise fault(error) from error
     except HfHubHTTPError as error:
         for kind, text in REFUSALS:
             if isinstance(error, kind):
@@ -78,11 +92,13 @@ def locate(source: Source, component: ComponentSpec) -> Remote:
         status = error.response.status_code
         refusal = f"the Hub answers {status}"
         raise (Passing if status in PASSING else SourceFailed)(refusal) from error
-    except (httpx2.HTTPError, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         text = next((text for kind, text in REFUSALS if isinstance(error, kind)), reason(error))
         raise SourceFailed(text) from error
     if not facts.commit_hash:
         raise SourceFailed("what answers is not the Hub")
+    if facts.size is not None and not 0 <= facts.size <= component.limit:
+        raise SourceFailed(f"it says that its file has {decimal(facts.size)}, more than is possible")
     stated = facts.etag if facts.etag and SHA256.fullmatch(facts.etag) else ""
     if stated and not component.accepts(stated):
         raise SourceFailed(f"its file is another one (SHA-256 {stated[:12]}…)")
@@ -93,5 +109,6 @@ def locate(source: Source, component: ComponentSpec) -> Remote:
         identity=stated or url,
         headers=build_hf_headers(library_name=LIBRARY, library_version=__version__),
         size=facts.size,
+        limit=component.limit,
         pinned=True,
     )

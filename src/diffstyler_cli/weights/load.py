@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -14,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..errors import WeightsError
+from ..errors import OutOfMemoryError, WeightsError, out_of_memory
+from .bounds import asks_for_code, check, cut, refuse
 from .digest import unopened
 
 SHOWN = 3
@@ -38,25 +40,44 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a weight file by name, on the CPU; large files are mapped, not copied.
 
     Reads safetensors and PyTorch's pickles (`.pth`, `.pt`, `.bin`; with `weights_only=True` alone). What a file is
-    depends on its first bytes, never on its name. A table under the key "state_dict" is taken from there.
+    depends on its first bytes, never on its name. A table under the key "state_dict" is taken from there. What the
+    file asks for is held against its size before a parser sees it (`bounds`).
 
     Raises:
         WeightsError: the file is missing, unreadable, truncated, something else, or holds anything but tensors.
+        OutOfMemoryError: the memory does not suffice.
     """
-    head = _head(path)
-    _refuse_known_strangers(path, head)
+    _check(path)
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """`read_state` of a file that was checked."""
     try:
-        if head[8:9] == b"{":
+        if _head(path)[8:9] == b"{":
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the parser's doubts about a file are no message for a person
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except MemoryError:
-        raise
     except Exception as error:  # foreign bytes can make the parsers raise anything
         raise _unreadable(path, error) from error
     return _table(path, content)
+
+
+@contextmanager
+def open_safetensors(path: Path) -> Iterator[Any]:
+    """A safetensors file, its header checked before it is parsed.
+
+    Raises:
+        WeightsError: it cannot be read, or is none.
+        OutOfMemoryError: the memory does not suffice.
+    """
+    if _head(path)[8:9] != b"{":
+        raise refuse(path, "it is no safetensors file")
+    _check(path)
+    with _opened(path) as file:
+        yield file
 
 
 def load_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
@@ -88,8 +109,8 @@ def load_file_strict(module: nn.Module, path: Path, what: str, select: Select, p
     Raises:
         WeightsError: what `read_state` and `check_strict` raise.
     """
-    head = _head(path)
-    if head[8:9] == b"{":
+    _check(path)
+    if _head(path)[8:9] == b"{":
         shapes = _shapes(path)
         names = select({name: name for name in shapes})
         check_strict(module, select(shapes), what)
@@ -98,13 +119,13 @@ def load_file_strict(module: nn.Module, path: Path, what: str, select: Select, p
                 placed = {name: place(name, file.get_tensor(names[name])) for name in lot}
             module.load_state_dict(placed, strict=False, assign=True)
     else:
-        state = select(read_state(path))
+        state = select(_read(path))
         check_strict(module, state, what)
         mapped = zipfile.is_zipfile(path)
         for lot in _lots({name: tensor.nbytes for name, tensor in state.items()}, PICKLE_LOT if mapped else LOT):
             module.load_state_dict({name: place(name, state.pop(name)) for name in lot}, strict=False, assign=True)
             if mapped and state:  # what was read of a mapping stays in memory for as long as the mapping
-                state = {name: tensor for name, tensor in select(read_state(path)).items() if name in state}
+                state = {name: tensor for name, tensor in select(_read(path)).items() if name in state}
 
 
 def check_strict(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
@@ -139,7 +160,16 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
             yield file
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, MemoryError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _check(path: Path) -> None:
+    """Refuses a file that is no weight file, or asks for more than it may."""
+    _refuse_known_strangers(path, _head(path))
+    try:
+        check(path)
+    except (OSError, MemoryError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -164,6 +194,8 @@ def _head(path: Path) -> bytes:
     if not path.exists():
         raise WeightsError(f"{path} does not exist.", "Check the path, or leave the option out.")
     try:
+        if not path.is_file() and not path.is_dir():
+            raise WeightsError(f"{path} is no file but a device or a pipe.", "Give the path of a file.")
         with path.open("rb") as file:
             return file.read(512)
     except OSError as error:
@@ -190,13 +222,17 @@ def _table(path: Path, content: Any) -> dict[str, Tensor]:
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path} holds no table of tensors.", "Use a file with a state dict or a safetensors file.")
-    strangers = [repr(name) for name, value in content.items() if not (isinstance(name, str) and _plain(value))]
+    strangers = [_named(name) for name, value in content.items() if not (isinstance(name, str) and _plain(value))]
     if strangers:
         raise WeightsError(
             f"{path} holds more than plain tensors: {_some(strangers)}.",
             "Use a file with a state dict or a safetensors file.",
         )
     return dict(content)
+
+
+def _named(name: object) -> str:
+    return repr(name) if isinstance(name, (str, int)) else f"a {type(name).__name__}"
 
 
 def _plain(value: Any) -> bool:
@@ -218,21 +254,21 @@ def _shape(tensor: Tensor) -> str:
 def _some(names: Iterable[str]) -> str:
     names = list(names)
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + rest
+    return ", ".join(map(cut, names[:SHOWN])) + rest
 
 
-def _unreadable(path: Path, error: Exception) -> WeightsError:
+def _unreadable(path: Path, error: BaseException) -> WeightsError | OutOfMemoryError:
+    """The error of a file that a parser refused, or that the memory did not suffice for."""
     text = str(error)
+    if out_of_memory(error):
+        what = f"The memory does not suffice to load {path}."
+        return OutOfMemoryError(what, "Close other programs, or lift the limit on memory (ulimit -v).")
+    if isinstance(error, OSError):
+        return unopened(path, error)
     if "TorchScript" in text:
         return WeightsError(
             f"{path} is a TorchScript program, which is not run.", "Use a file with a state dict or a safetensors file."
         )
-    if "Weights only load failed" in text and "GLOBAL" in text:
-        return WeightsError(
-            f"{path} is a pickle that asks to run code; it was refused and nothing was run.",
-            "Do not use this file; get the weights from their original source.",
-        )
-    reason = next(iter(text.splitlines()), "") or type(error).__name__
-    return WeightsError(
-        f"{path} is damaged or is no weight file ({reason[:160]}).", "Get the file again and compare its SHA-256."
-    )
+    if "Weights only load failed" in text or isinstance(error, UnpicklingError):
+        return asks_for_code(path)  # all else that torch refuses was refused before
+    return refuse(path, cut(next(iter(text.splitlines()), "") or type(error).__name__, 160))

@@ -5,7 +5,8 @@ Importing this module costs nothing: no torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,11 @@ from ..roles import BY_KEY
 
 EYE = "https://the-eye.eu/public/AI/models/v-diffusion"
 SAC = "https://raw.githubusercontent.com/crowsonkb/simulacra-aesthetic-models/master/models"
+
+
+def without_userinfo(text: str) -> str:
+    """`text` without the name and password of the web addresses in it."""
+    return re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/?#\s]*@", r"\1", text)
 
 
 @dataclass(frozen=True)
@@ -28,15 +34,20 @@ class Source:
     """
 
     kind: Literal["hub", "url", "file"]
-    place: str
+    place: str = field(repr=False)
     file: str
     revision: str = "main"
 
     def __str__(self) -> str:
-        """As a person writes it, and as `weights.settings.parse_source` reads it."""
+        """As a person writes it, and as `weights.settings.parse_source` reads it; without name and password."""
         if self.kind == "hub":
             return f"hub:{self.place}/{self.file}" + (f"@{self.revision}" if self.revision != "main" else "")
-        return str(Path(self.place) / self.file) if self.kind == "file" else f"{self.place}/{self.file}"
+        return str(Path(self.place) / self.file) if self.kind == "file" else without_userinfo(self.url)
+
+    @property
+    def url(self) -> str:
+        """The address to ask, with the name and password that it may hold: for the request alone, never to be shown."""
+        return f"{self.place}/{self.file}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class ComponentSpec:
         licence: of the weights, as their publisher states it.
         parameters: that are loaded (of VGG19: those up to conv5_2).
         halved: whether the cache stores its large tensors as fp16, unless fp32 is asked for.
+        own_hash: whether `sha256` is the user's.
     """
 
     key: str
@@ -64,6 +76,7 @@ class ComponentSpec:
     licence: str
     parameters: int
     halved: bool = False
+    own_hash: bool = False
 
     @property
     def role(self) -> str:
@@ -79,6 +92,14 @@ class ComponentSpec:
     def file(self) -> str:
         """Name of the file at the first source."""
         return self.sources[0].file
+
+    @property
+    def limit(self) -> int:
+        """Bytes that no file of it exceeds: `size` is rounded, and that of one source.
+
+        A file whose hash the user has given may hold more beside the weights, such as an optimizer's state.
+        """
+        return 4 * self.size + (16 << 20) if self.own_hash else self.size + self.size // 2 + (1 << 20)
 
     def accepts(self, digest: str) -> bool:
         """Whether a file of that SHA-256 is this component's; any is where no hash is known beforehand."""

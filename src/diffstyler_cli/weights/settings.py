@@ -18,10 +18,12 @@ from platformdirs import user_cache_path, user_config_path
 
 from ..errors import UsageError
 from ..roles import KEYS, ROLES
-from .registry import FULL, ComponentSpec, Source
+from .registry import FULL, ComponentSpec, Source, without_userinfo
 
 APP = "diffstyler"
 EXAMPLE = "See docs/weights.md for an example."
+LARGEST = 1 << 20
+"""Bytes of a configuration file."""
 SOURCE_ADVICE = "Write hub:OWNER/REPO/FILE[@REVISION], https://HOST/FILE, or the path of a file."
 
 
@@ -48,6 +50,7 @@ class Settings:
                 component,
                 sources=(*self.sources.get(component.key, ()), *component.sources),
                 sha256=(self.sha256[component.key],) if component.key in self.sha256 else component.sha256,
+                own_hash=component.key in self.sha256,
             )
             for component in FULL
         )
@@ -66,7 +69,7 @@ def read_settings(
         UsageError: a value or a name in the environment or in the file that cannot be used.
     """
     file = Path(environment.get("DIFFSTYLER_CONFIG") or user_config_path(APP, appauthor=False) / "config.toml")
-    content = _read(file, given="DIFFSTYLER_CONFIG" in environment)
+    content = _read(file, given=bool(environment.get("DIFFSTYLER_CONFIG")))
     table = _Table(content, str(file))
     known = table.section("weights", KEYS)
     sections = {key: known.section(key, ("path", "source", "sha256")) for key in KEYS if key in known}
@@ -81,14 +84,14 @@ def read_settings(
         section = sections.get(key, _Table({}, str(file)))
         text = environment.get(role.weights_variable) or section.text("path")
         if text and key not in found:
-            found[key] = Path(text).expanduser()
+            found[key] = _expanded(text)
         places = [section.texts("source"), [environment.get(role.source_variable, "")]]
         offered[key] = (*(sources or {}).get(key, ()), *(parse_source(p) for row in reversed(places) for p in row if p))
         if digest := section.text("sha256"):
             if not re.fullmatch("[0-9a-fA-F]{64}", digest):
-                raise UsageError(f"{section.where}: sha256 {digest!r} is not 64 hexadecimal digits.", EXAMPLE)
+                raise UsageError(f"{section.where}: sha256 {digest[:80]!r} is not 64 hexadecimal digits.", EXAMPLE)
             hashes[key] = digest.lower()
-    where = Path(folder).expanduser() if folder else user_cache_path(APP, appauthor=False)
+    where = _expanded(folder) if folder else user_cache_path(APP, appauthor=False)
     return Settings(where, found, {k: s for k, s in offered.items() if s}, hashes)
 
 
@@ -102,10 +105,18 @@ def parse_source(text: str) -> Source:
         return Source("hub", match[1], match[2], match[3] or "main")
     if match := re.fullmatch(r"(https?://[^/]+(?:/.*)?)/([^/]+)", text):
         return Source("url", match[1], match[2])
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if "://" in text or text.startswith("hub:") or not path.name:
-        raise UsageError(f"{text!r} is no place to get a file from.", SOURCE_ADVICE)
+        raise UsageError(f"{without_userinfo(text)[:200]!r} is no place to get a file from.", SOURCE_ADVICE)
     return Source("file", str(path.parent), path.name)
+
+
+def _expanded(path: str | Path) -> Path:
+    """`path` with the home folder in the place of ~."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path} begins with the home folder of nobody.", "Write the path without ~.") from error
 
 
 class _Table:
@@ -121,7 +132,9 @@ class _Table:
     def only(self, *names: str) -> None:
         for name in self.content:
             if name not in names:
-                raise UsageError(f"{self.where}: there is no setting {name!r}; known: {', '.join(names)}.", EXAMPLE)
+                raise UsageError(
+                    f"{self.where}: there is no setting {name[:80]!r}; known: {', '.join(names)}.", EXAMPLE
+                )
 
     def section(self, name: str, names: tuple[str, ...]) -> _Table:
         """The table of that name, empty if there is none; `names` are those that it may have."""
@@ -134,24 +147,29 @@ class _Table:
 
     def text(self, name: str) -> str:
         value = self.content.get(name, "")
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\0" in value:
             raise UsageError(f"{self.where}: {name} is a text in quotes.", EXAMPLE)
         return value
 
     def texts(self, name: str) -> list[str]:
         value = self.content.get(name, [])
         listed = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, str) for one in listed):
+        if not all(isinstance(one, str) and "\0" not in one for one in listed):
             raise UsageError(f"{self.where}: {name} is a text in quotes or a list of them.", EXAMPLE)
         return listed
 
 
 def _read(file: Path, *, given: bool) -> dict[str, Any]:
     try:
+        if file.exists() and not file.is_dir() and (not file.is_file() or file.stat().st_size > LARGEST):
+            raise UsageError(f"The configuration file {file} is no file of at most {LARGEST:,} bytes.", EXAMPLE)
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if given:
             raise UsageError(f"DIFFSTYLER_CONFIG names {file}, which does not exist.", EXAMPLE) from None
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"The configuration file {file} cannot be read: {error}.", EXAMPLE) from error
+    except RecursionError as error:
+        raise UsageError(f"The configuration file {file} cannot be read: it nests too deeply.", EXAMPLE) from error
+    except (OSError, ValueError) as error:  # ValueError: what is not UTF-8 or TOML, or a number of too many digits
+        why = " ".join(str(error).split())[:160]
+        raise UsageError(f"The configuration file {file} cannot be read: {why}.", EXAMPLE) from error

@@ -8,24 +8,34 @@ start.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from types import TracebackType
 from typing import TypeVar
 
 import httpx2
+from rich.filesize import decimal
 
 from ..errors import OutputError
 from ..version import __version__
 from .cache import Cache, write_json
+from .registry import without_userinfo
 
 TRIES = 5
-"""Attempts in a row that bring no byte before a source is given up."""
+"""Attempts in a row that bring nothing (less than `ENOUGH`) before a source is given up."""
+ALL_TRIES = 200
+"""Attempts at a source, whatever they bring."""
+ENOUGH = 64 << 10
+"""Bytes beyond all that were there before: an attempt that brings fewer has brought nothing."""
+PATIENCE = 60.0
+"""Seconds in which that many must come, or the attempt is over."""
 BACKOFF = 1.0
 """Seconds before the second attempt; doubled for each further one, up to `LONGEST_WAIT`."""
 LONGEST_WAIT = 30.0
@@ -40,11 +50,16 @@ STATUSES = {
     407: "the proxy wants a login (407)",
     410: "the file is gone for good (410)",
 }
+NO_NETWORK = "there is no network"
 ROOM_ADVICE = "Free some space and run it again (what has arrived is kept), or give --cache-dir DIR on another disk."
 
 
 class SourceFailed(Exception):
     """A source cannot give the file; the text says why, as part of a sentence."""
+
+
+class Unreachable(SourceFailed):
+    """It is not the source: this machine reaches no network, and asking another source would not help."""
 
 
 class Passing(Exception):
@@ -65,6 +80,7 @@ class Remote:
         identity: names the content, whichever server it comes from: a SHA-256 where one is known, else the address.
         headers: to be sent; authorisation does not follow a redirect to another host.
         size: bytes, if they are known exactly.
+        limit: bytes that the file can have at most; more than that are not fetched, whatever a server says.
         pinned: whether the address can never lead to another content, whatever validator its server gives.
     """
 
@@ -73,7 +89,13 @@ class Remote:
     identity: str
     headers: dict[str, str] = field(default_factory=dict)
     size: int | None = None
+    limit: int = 1 << 40
     pinned: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether no SHA-256 is known, so that nothing but its server tells whether two halves are of one file."""
+        return self.identity == self.url
 
 
 @dataclass(frozen=True)
@@ -101,10 +123,10 @@ def download(remote: Remote, cache: Cache, key: str, reserve: int, report: Repor
         OutputError: the disk has no room for it, or the cache cannot be written.
     """
     with Part(cache, key, remote.identity, report) as part:
-        resumed = part.size > 0
-        if remote.identity == remote.url or not remote.accepts(part.sha256):  # else it was whole already
+        part.joined = part.size > 0
+        if remote.unknown or not remote.accepts(part.sha256):  # else it was whole already
             _arrive(part, remote, reserve, report)
-        if resumed and not remote.accepts(part.sha256):
+        if part.joined and not remote.accepts(part.sha256):
             note = "what was there of it does not fit; fetching it from the start"
             report(Progress("download", 0, remote.size, note))
             part.restart()
@@ -125,8 +147,12 @@ class Part:
         self.path = cache.part(key, identity)
         self._memo = self.path.with_suffix(".json")
         self._hash = hashlib.sha256()
+        self.joined = False
+        """Whether it is put together from several answers, which may have been of several files."""
         with self._writing():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_symlink():  # somebody else's file is at its end
+                self.path.unlink()
             self._file = self.path.open("a+b", buffering=CHUNK)
             self._file.seek(0)
             self.size = 0
@@ -156,14 +182,15 @@ class Part:
         """What `url` said its file was when it sent the beginning; "" if it sent none."""
         try:
             memo = json.loads(self._memo.read_text(encoding="utf-8"))
-            return str(memo["validator"]) if memo["url"] == url else ""
-        except (OSError, ValueError, KeyError, TypeError):
+            return _usable(str(memo["validator"])) if memo["url"] == without_userinfo(url) else ""
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return ""
 
     def begin(self, url: str, validator: str) -> None:
         """Notes who sends from here on."""
+        self.joined = self.joined or self.size > 0
         with self._writing():
-            write_json(self._memo, {"url": url, "validator": validator})
+            write_json(self._memo, {"url": without_userinfo(url), "validator": validator})
 
     def append(self, chunk: bytes) -> None:
         """Adds what has arrived. Raises `OutputError` if the disk is full."""
@@ -188,6 +215,7 @@ class Part:
             self._file.truncate(0)
         self._hash = hashlib.sha256()
         self.size = 0
+        self.joined = False
 
     def discard(self) -> None:
         """Deletes it."""
@@ -204,21 +232,22 @@ def persist(attempt: Callable[[], T], arrived: Callable[[], int], report: Report
     """Calls `attempt` until no `Passing` fault stops it; `arrived` counts the bytes that are there.
 
     Raises:
-        SourceFailed: `TRIES` attempts in a row brought nothing.
+        SourceFailed: `TRIES` attempts in a row brought nothing that was not there before, or `ALL_TRIES` were made.
     """
-    failures = 0
-    while True:
-        before = arrived()
+    failures, most = 0, arrived()
+    for tries in range(1, ALL_TRIES + 1):
         try:
             return attempt()
         except Passing as fault:
-            failures = 1 if arrived() > before else failures + 1
-            if failures >= TRIES:
-                raise SourceFailed(f"{fault} ({TRIES} attempts)") from fault
+            failures = 1 if arrived() >= most + ENOUGH else failures + 1
+            most = max(most, arrived())
+            if failures >= TRIES or tries == ALL_TRIES:
+                raise SourceFailed(f"{fault} ({max(failures, tries)} attempts)") from fault
             wait = min(max(fault.wait, BACKOFF * 2 ** (failures - 1)), LONGEST_WAIT)
             note = f"{fault}; trying again in {wait:.0f} s"
         report(Progress("download", arrived(), None, note))
         sleep(wait)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _arrive(part: Part, remote: Remote, reserve: int, report: Report) -> None:
@@ -231,46 +260,63 @@ def _attempt(client: httpx2.Client, part: Part, remote: Remote, reserve: int, re
     """One request for what is missing. Raises `Passing` and `SourceFailed`."""
     headers = {"User-Agent": f"diffstyler/{__version__}", **remote.headers, "Accept-Encoding": "identity"}
     validator = "" if remote.pinned else part.validator(remote.url)
-    if part.size and not (validator or remote.pinned or remote.identity != remote.url):
+    if part.size and not (validator or remote.pinned or not remote.unknown):
         part.restart()  # nothing would tell whether both halves are of one file
     if part.size:
         headers |= {"Range": f"bytes={part.size}-"} | ({"If-Range": validator} if validator else {})
     try:
         with client.stream("GET", remote.url, headers=headers) as response:
-            total = _settle(response, part, remote)
+            total = _settle(response, part, remote, validator)
             if total != part.size:
                 _check_room(part, total, reserve)
                 part.begin(remote.url, _validator(response))
-                for chunk in response.iter_raw():  # in lots as they arrive: a fault loses none
-                    if not part.size and chunk.lstrip()[:1] == b"<":
-                        raise SourceFailed("it sent a web page, not the file")
-                    part.append(chunk)
-                    report(Progress("download", part.size, total))
-                part.flush()
+                _receive(response, part, remote.limit if total is None else total, total, report)
     except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-        raise Passing(reason(error)) from error
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise fault(error) from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # ValueError: a header that says nonsense
         raise SourceFailed(reason(error)) from error
     if total is not None and part.size < total:
         raise Passing(f"the server stopped after {part.size:,} of {total:,} bytes")
-    if total is not None and part.size > total:
-        part.restart()
-        raise SourceFailed(f"it sent more than the {total:,} bytes of the file")
 
 
-def _settle(response: httpx2.Response, part: Part, remote: Remote) -> int | None:
+def _receive(response: httpx2.Response, part: Part, most: int, total: int | None, report: Report) -> None:
+    """Adds what is sent to the part. Raises `Passing` and `SourceFailed`."""
+    since, then = monotonic(), part.size
+    for chunk in response.iter_raw():  # in lots as they arrive: a fault loses none
+        if not part.size and chunk.lstrip()[:1] == b"<":
+            raise SourceFailed("it sent a web page, not the file")
+        if part.size + len(chunk) > most:
+            part.restart()
+            raise SourceFailed(
+                f"it sent more than the {most:,} bytes {'of' if total else 'that are possible for'} the file"
+            )
+        part.append(chunk)
+        report(Progress("download", part.size, total))
+        if monotonic() - since > PATIENCE:
+            if part.size - then < ENOUGH and part.size != total:
+                raise Passing("the server sends next to nothing")
+            since, then = monotonic(), part.size
+    part.flush()
+
+
+def _settle(response: httpx2.Response, part: Part, remote: Remote, validator: str) -> int | None:
     """Reads the answer's head: the file's size, if said; what is there of it is dropped unless the answer goes on."""
     status = response.status_code
     if status in PASSING:
         wait = response.headers.get("Retry-After", "")
         raise Passing(f"the server answers {status}", float(wait) if wait.isdecimal() else 0.0)
-    where = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    where = re.fullmatch(
+        r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)", response.headers.get("Content-Range", "")
+    )
     if status == 416 and where and where[2] == str(part.size):
         return part.size
     goes_on = status == 206 and where is not None and where[1] == str(part.size)
     if status in (206, 416) and not goes_on:
         part.restart()
         raise Passing("the server sends another part than the one that is missing")
+    if goes_on and validator and _validator(response) != validator and (_validator(response) or remote.unknown):
+        part.restart()
+        raise Passing("the file has changed at its source; fetching it anew")
     if not goes_on and status != 200:
         raise SourceFailed(STATUSES.get(status, f"the server answers {status}"))
     if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -278,9 +324,15 @@ def _settle(response: httpx2.Response, part: Part, remote: Remote) -> int | None
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceFailed("it compresses the file on the way")
     length = where[2] if goes_on and where else response.headers.get("Content-Length", "")
-    total = int(length) if length.isdecimal() else remote.size
+    if length.isdecimal() and len(length) > 18:
+        raise SourceFailed(f"it says a length of {len(length):,} digits")
+    total = int(length) if re.fullmatch("[0-9]{1,18}", length) else remote.size
     if remote.size is not None and total != remote.size:
         raise SourceFailed(f"its file has {total:,} bytes, not {remote.size:,}")
+    if total is not None and total > remote.limit:
+        raise SourceFailed(
+            f"it says that its file has {decimal(total)}, more than is possible ({decimal(remote.limit)})"
+        )
     if not goes_on and part.size:
         part.restart()
     return total
@@ -290,34 +342,53 @@ def _check_room(part: Part, total: int | None, reserve: int) -> None:
     needed, free = max(0, (total or 0) - part.size) + reserve, part.cache.free()
     if free < needed:
         what = f"The disk of the cache {part.cache.folder} is too small"
-        raise OutputError(f"{what}: {size(free)} free, {size(needed)} needed.", ROOM_ADVICE)
-
-
-def size(count: float) -> str:
-    """Bytes as a person reads them: "2.41 GB", "3.1 kB"."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
+        raise OutputError(f"{what}: {decimal(free)} free, {decimal(needed)} needed.", ROOM_ADVICE)
 
 
 def _validator(response: httpx2.Response) -> str:
     """What If-Range may be given: a strong ETag, or else the date of the last change."""
     etag: str = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else str(response.headers.get("Last-Modified", ""))
+    return _usable(etag if etag.startswith('"') else str(response.headers.get("Last-Modified", "")))
+
+
+def _usable(validator: str) -> str:
+    """A validator that can be sent back; "" for any other."""
+    return validator if validator.isascii() and validator.isprintable() and len(validator) <= 1000 else ""
+
+
+def fault(error: Exception) -> Passing | SourceFailed:
+    """What a fault of the network comes to: without names, or without a way out, trying again does not help."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes and len(causes) < 20:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            if cause.errno == socket.EAI_AGAIN:  # nobody answered; the other answers are of a name that does not exist
+                return Unreachable(f"{NO_NETWORK}: no server's name can be looked up")
+            return SourceFailed("there is no server of that name")
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.ENETDOWN):
+            return Unreachable(NO_NETWORK)
+    return Passing(reason(error))
 
 
 def reason(error: Exception) -> str:
     """What the network did, in a few words."""
     if isinstance(error, httpx2.ProxyError):
-        return f"the proxy does not let it through ({error})"
+        return f"the proxy does not let it through ({brief(error)})"
     if isinstance(error, httpx2.ConnectTimeout):
         return "the server does not answer"
     if isinstance(error, httpx2.TimeoutException):
         return "the server has gone silent"
     if isinstance(error, httpx2.ConnectError):
-        return f"there is no connection ({error})"
+        return f"there is no connection ({brief(error)})"
     if isinstance(error, (httpx2.NetworkError, httpx2.RemoteProtocolError)):
         return "the connection broke"
-    return str(error) or type(error).__name__
+    if isinstance(error, httpx2.InvalidURL):
+        return "that is no web address"  # the library's text may quote a password
+    return f"its answer makes no sense: {brief(error)}" if type(error) is ValueError else brief(error)
+
+
+def brief(error: Exception) -> str:
+    """An error's text on one line of a bearable length."""
+    text = " ".join(without_userinfo(str(error)).split()) or type(error).__name__
+    return text if len(text) <= 160 else f"{text[:159]}…"

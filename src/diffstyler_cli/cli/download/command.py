@@ -53,6 +53,10 @@ def command(
     chosen = [flag for flag, value in given.items() if value]
     _check(chosen, {"--source": bool(sources), "--fp32": fp32})
     keys, places = _keys(only), _sources(sources or [])
+    if models == "lite" and (idle := [*chosen, *(["--source"] if sources else []), *(["--fp32"] if fp32 else [])]):
+        raise UsageError(
+            f"{', '.join(idle)} has no effect with --models lite: it is built in.", "Leave one of them out."
+        )
     if models == "lite":
         call.account = NothingToDo()
         console.say("The lite models are built in: there is nothing to download.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from ...weights.registry import ComponentSpec
-from ..terminal.console import Console
+from ..terminal.console import Console, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +27,7 @@ def component_table(components: Sequence[ComponentSpec], cache: Cache) -> Table:
     table = _table("name", "component", "role", "size", "cached", "licence")
     for component in components:
         entry = cache.find(component.key)
-        part = sum(path.stat().st_size for path in cache.parts.glob(f"{component.key}-*.part"))
+        part = cache.arrived(component.key)
         cached = f"{decimal(entry.size)} {entry.dtype}" if entry else f"{decimal(part)} arrived" if part else "no"
         row = (component.key, component.name, component.role, decimal(component.size), cached, component.licence)
         table.add_row(*row)
@@ -43,7 +43,7 @@ def plan_table(plans: Sequence[Plan]) -> Table:
 
 
 def places(rows: Iterable[tuple[str, object]]) -> str:
-    return "\n".join(f"  {key:10} {place}" for key, place in rows)
+    return "\n".join(f"  {key:10} {shown(place)}" for key, place in rows)
 
 
 def facts_line(component: ComponentSpec) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
-from ...errors import DiffStylerError, OutputError, WeightsError
+from ...errors import OutputError, WeightsError
 from ...roles import KEYS
 from ...weights.registry import ComponentSpec, spec
 from ..scaffold import Call
+from ..terminal.console import shown
 from .account import DownloadAccount
 from .display import component_table, display, facts_line, first_places, places, plan_table
 
@@ -38,12 +39,12 @@ class DownloadSession:
         self.console.report(f"\nSources, in order of trying:\n{places(rows)}")
         facts = ((component.key, facts_line(component)) for component in self.components)
         self.console.report(f"\nParameters, and SHA-256 of the right files:\n{places(facts)}")
-        self.console.report(f"\nCache: {self.cache.folder}")
+        self.console.report(f"\nCache: {shown(self.cache.folder)}")
 
     def foresee(self) -> None:
         plans = self._plans()
         self.console.report(plan_table(plans))
-        self.console.report(f"\n{first_places(plans)}\n\n{self._room(plans)}")
+        self.console.report(f"\n{first_places(plans)}\n\n{shown(self._room(plans))}")
 
     def verify(self) -> None:
         errors = []
@@ -67,9 +68,12 @@ class DownloadSession:
             return
         freed = sum(self.cache.remove(component.key) for component in self.components)
         self.console.say(f"{decimal(freed)} freed in {self.cache.folder}")
+        for left in filter(None, (self.cache.foreign(component.key) for component in self.components)):
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            self.console.say(f"left alone, not of this cache: {', '.join(map(str, left[:3]))}{more}")
 
     def fetch(self) -> None:
-        from ...weights.fetch import fetch, room
+        from ...weights.fetch import Network, fetch, room
 
         plans = self._plans()
         todo = [plan for plan in plans if plan.entry is None]
@@ -81,13 +85,14 @@ class DownloadSession:
                 return
         if todo and room(plans) > self.cache.free():
             raise OutputError(self._room(plans), "Free some space, or give --cache-dir DIR on another disk.")
-        errors: list[DiffStylerError] = []
+        errors: list[WeightsError] = []
+        network = Network()
         done = [plan.component.key for plan in plans if plan.entry is not None]
         try:
             with display(self.console, todo) as show:
                 for plan in todo:
                     try:
-                        entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component))
+                        entry = fetch(plan.component, self.cache, self.dtype, _convert, show(plan.component), network)
                     except WeightsError as error:
                         errors.append(error)
                         continue
@@ -156,9 +161,9 @@ def _convert(component: ComponentSpec, original: Path, destination: Path, dtype:
     convert(component, original, destination, dtype)
 
 
-def _raise_all(errors: Sequence[DiffStylerError]) -> None:
+def _raise_all(errors: Sequence[WeightsError]) -> None:
     """Raises the errors as one."""
-    if len(errors) == 1:
-        raise errors[0]
     if errors:
-        raise WeightsError(" ".join(e.message for e in errors), " ".join(dict.fromkeys(e.advice for e in errors)))
+        from ...weights.fetch import together
+
+        raise together(errors)
