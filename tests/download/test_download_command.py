@@ -104,7 +104,7 @@ def test_the_list_shows_every_source_and_what_is_cached(world: World) -> None:
     assert f"{spec(KEY).parameters:,}" in outcome.out
     assert " no " in outcome.out
     world.begin(100)
-    assert "100 bytes arrived" in world.run("--list").out
+    assert "100 bytes" in world.run("--list").out
     world.run()
     assert "2.3 kB fp32" in world.run("--list").out
 
