@@ -12,7 +12,7 @@ from diffstyler_cli.cli.options import arguments, parse
 from diffstyler_cli.cli.stylize import menu as interactive
 from diffstyler_cli.cli.stylize.request import Request
 from diffstyler_cli.cli.terminal.ask import unquoted
-from diffstyler_cli.cli.terminal.console import shown
+from diffstyler_cli.cli.terminal.console import escaped
 from diffstyler_cli.config import default_of, options
 
 NAMES = sorted(name for name in options() if name not in ("t1", "round_trip", "original_size"))
@@ -48,7 +48,7 @@ def test_the_command_line_is_quoted_for_a_shell() -> None:
 
 @given(st.text(max_size=40))
 def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
-    line = shown(text)
+    line = escaped(text)
     assert "\n" not in line
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066" for c in line)
     line.encode("utf-8")

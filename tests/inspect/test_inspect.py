@@ -39,13 +39,13 @@ def test_a_picture_says_how_it_was_made(cli: Cli, photo: Path, monkeypatch: pyte
     monkeypatch.setenv("COLUMNS", "120")
     made(cli, "oil painting:2", "Öl", "--lambda", "0.25", "--seed", "7")
     report = text(cli("inspect", "out.png"))
-    for said in (
+    for row in (
         "out.png", "PNG, 32 × 24 pixels", "lite models, cpu, fp32, 2.0 s", "photo.png, 40 × 30",
         f"torch {version('torch')}", '"oil painting", weight 2',
         f'"Öl", weight {PLAIN.prompt_weight:g}', "seed", "--steps 2",
         "--lambda 0.25 --steps 2 --seed 7", "Free diffusion",
     ):  # fmt: skip
-        assert said in report, report
+        assert row in report, report
     lines = [line.split() for line in report.splitlines()]
     assert ["--lambda", "0.25", f"{PLAIN.lam:g}", "λ"] in lines
     assert ["instruction", "1.0000", "0.5000", "-0.5000", "2", "0.5", "█▁"] in lines
@@ -70,8 +70,8 @@ def test_a_picture_without_recipe_is_described(cli: Cli, photo: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.new("CMYK", (8, 6)).save("cmyk.jpg", exif=exif, icc_profile=profile)
     report = text(cli("inspect", "cmyk.jpg"))
-    for said in ("JPEG, 8 × 6 pixels", "CMYK, profile sRGB", "6 (turned left)", "none: made otherwise"):
-        assert said in report
+    for row in ("JPEG, 8 × 6 pixels", "CMYK, profile sRGB", "6 (turned left)", "none: made otherwise"):
+        assert row in report
     made(cli, "oil", "--no-metadata")
     assert "none: made otherwise" in text(cli("inspect", "out.png"))
 
@@ -109,7 +109,7 @@ def test_unknown_fields_are_kept_and_shown(cli: Cli, photo: Path) -> None:
     outcome = cli("inspect", "later.png")
     report = text(outcome)
     assert "Fields of another version" in report
-    assert all(said in report for said in ("mask", '{"name": "m.png"}', "settings.tile", "512"))
+    assert all(row in report for row in ("mask", '{"name": "m.png"}', "settings.tile", "512"))
     assert "Settings of another version are left out: settings.tile" in outcome.err
     assert json.loads(cli("inspect", "later.png", "--json").out)["files"][0]["recipe"] == later
 
@@ -334,21 +334,21 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
 def test_what_runs_here_and_what_is_missing(cli: Cli, bare: dict[str, Any]) -> None:
     report = text(cli("inspect"))
-    for said in (
+    for row in (
         "diffstyler 0.1.0",
         "Imagined",
         "8.0 GB",
         "bf16 (emulated, slow)",
         "auto takes cuda in bfloat16: it is",
     ):
-        assert said in report, report
-    for said in (
+        assert row in report, report
+    for row in (
         "(what --models auto takes)",
         "wikiart_256",
         "5 of 5 are missing, 4.7 GB in all",
         "diffstyler download",
     ):
-        assert said in report, report
+        assert row in report, report
     document = json.loads(cli("inspect", "--json").out)
     assert document["default"] == bare["default"]
     assert (document["auto"], document["next"]) == ("lite", "diffstyler download")

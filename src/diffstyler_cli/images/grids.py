@@ -92,9 +92,9 @@ def draw_grid(
                 sheet.paste(EMPTY, (x, y, x + width, y + height))
                 draw.write((x + GAP, y, x + width - GAP, y + height), found, plan.font - 2, QUIET)
                 continue
-            shown = found.convert("RGBA") if found.has_transparency_data else found.convert("RGB")
-            shown = shown.resize(plan.cell, Image.Resampling.LANCZOS)
-            sheet.paste(shown, (x, y), shown if shown.mode == "RGBA" else None)
+            cell_picture = found.convert("RGBA") if found.has_transparency_data else found.convert("RGB")
+            cell_picture = cell_picture.resize(plan.cell, Image.Resampling.LANCZOS)
+            sheet.paste(cell_picture, (x, y), cell_picture if cell_picture.mode == "RGBA" else None)
     box = (GAP, plan.size[1] - plan.foot, plan.size[0] - GAP, plan.size[1])
     draw.write(box, labels.caption, plan.font - 2, QUIET)
     return sheet
@@ -116,11 +116,11 @@ class _Pen:
 
     def __init__(self, draw: ImageDraw.ImageDraw, letters: str) -> None:
         self.draw = draw
-        wanted = {c for c in letters if not (c.isascii() or c.isspace())}
-        found = [(name, font) for name in _FONTS if (font := _font(name, 12)) is not None] if wanted else []
-        lacking = {name: {c for c in wanted if not _has(font, c)} for name, font in found}
+        needed = {c for c in letters if not (c.isascii() or c.isspace())}
+        found = [(name, font) for name in _FONTS if (font := _font(name, 12)) is not None] if needed else []
+        lacking = {name: {c for c in needed if not _has(font, c)} for name, font in found}
         self.name = min(lacking, key=lambda name: len(lacking[name]), default=None)
-        self.lacking = lacking.get(self.name, wanted) if self.name else wanted
+        self.lacking = lacking.get(self.name, needed) if self.name else needed
 
     def write(self, box: tuple[int, int, int, int], text: str, size: int, colour: str, *, low: bool = False) -> None:
         """Text in the middle of `box` (left, top, right, bottom), or at its bottom; never outside of it."""

@@ -15,10 +15,10 @@ from ..recipe.schema import (
     LossEnds,
     Model,
     Photo,
-    PromptSaid,
+    PromptRow,
     Record,
     Settings,
-    StyleShown,
+    StyleRow,
     Term,
 )
 from ..version import __version__
@@ -129,11 +129,11 @@ def recipe_of(
         input=Photo(name=made.photo.name, size=list(made.photo.original_size), pixels_sha256=made.photo.fingerprint),
         size=list(size),
         prompts=[
-            PromptSaid(text=prompt.text, weight=weight)
+            PromptRow(text=prompt.text, weight=weight)
             for prompt, weight in zip(made.prompts, made.weights[:count], strict=True)
         ],
         style_images=[
-            StyleShown(name=style.path.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
+            StyleRow(name=style.path.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
             for style, weight in zip(made.styles, made.weights[count:], strict=True)
         ],
         settings=Settings(**dataclasses.asdict(config), **dataclasses.asdict(made.machine)),

@@ -136,8 +136,8 @@ def _shape(kind: Any, metas: tuple[Meta, ...] = ()) -> _Shape:
     if origin is Annotated:
         return _shape(parts[0], (*metas, *parts[1:]))
     if origin in (Union, types.UnionType):
-        (said,) = [part for part in parts if part not in (UnsetType, types.NoneType)]
-        shape = _shape(said)
+        (kind,) = [part for part in parts if part not in (UnsetType, types.NoneType)]
+        shape = _shape(kind)
         return replace(shape, null=types.NoneType in parts, needed=UnsetType not in parts)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return _Shape(kind, struct=kind)

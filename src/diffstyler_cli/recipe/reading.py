@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from ..config import default_of
 from ..prompts import Prompt
 from .lenient import Reader, dotted, fitting
-from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleShown, Term
+from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleRow, Term
 
 TOTAL = "total"
 """Name of the curve of the weighted sum of all losses."""
@@ -105,12 +105,12 @@ class Recipe:
     @cached_property
     def prompts(self) -> list[Prompt]:
         """The prompts with the weights that they had."""
-        return [Prompt(said.text, _said(said.weight)) for said in self.record.prompts or ()]
+        return [Prompt(row.text, _given(row.weight)) for row in self.record.prompts or ()]
 
     @cached_property
     def style_images(self) -> list[Source]:
         """The style images with the weights that they had."""
-        return [_source(shown) for shown in self.record.style_images or ()]
+        return [_source(row) for row in self.record.style_images or ()]
 
     @cached_property
     def photo(self) -> Source:
@@ -150,7 +150,7 @@ class Recipe:
         found = []
         for name, ends in (self.record.losses or {}).items():
             start, end = (side or Term(UNSET, UNSET, UNSET) for side in (ends.start, ends.final))
-            found.append(Loss(name, _said(start.value), _said(end.value), _said(end.weight), _said(end.grad_norm)))
+            found.append(Loss(name, _given(start.value), _given(end.value), _given(end.weight), _given(end.grad_norm)))
         return found
 
     @cached_property
@@ -178,7 +178,7 @@ class Recipe:
     def models(self) -> list[Model]:
         """The components that made the picture."""
         return [
-            Model(role, m.name or "", _said(m.parameters), m.sha256 or "", m.source or "")
+            Model(role, m.name or "", _given(m.parameters), m.sha256 or "", m.source or "")
             for role, m in (self.record.models or {}).items()
         ]
 
@@ -209,11 +209,11 @@ def number(value: Any) -> float | None:
     return found
 
 
-def _said(value: T | UnsetType | None) -> T | None:
+def _given(value: T | UnsetType | None) -> T | None:
     return None if value is UNSET else value
 
 
-def _source(part: Photo | StyleShown) -> Source:
+def _source(part: Photo | StyleRow) -> Source:
     size = part.size if isinstance(part, Photo) else UNSET
-    weight = part.weight if isinstance(part, StyleShown) else UNSET
-    return Source(part.name or "", (size[0], size[1]) if size else None, part.pixels_sha256 or "", _said(weight))
+    weight = part.weight if isinstance(part, StyleRow) else UNSET
+    return Source(part.name or "", (size[0], size[1]) if size else None, part.pixels_sha256 or "", _given(weight))

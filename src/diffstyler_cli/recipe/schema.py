@@ -49,7 +49,7 @@ TORCH_NAMES: dict[str, TorchName] = {"fp32": "float32", "bf16": "bfloat16", "fp1
 """What torch calls each precision."""
 
 
-def says(what: str) -> Meta:
+def described(what: str) -> Meta:
     """A field's sentence in the docs."""
     return Meta(description=what)
 
@@ -73,24 +73,24 @@ def _plain(value: object) -> int | float | str:
 class Photo(Part):
     """The photo."""
 
-    name: Annotated[Maybe[Name], says('its file name, without the folder; `"stdin"` where it was piped in')]
-    size: Annotated[Maybe[Size], says("`[width, height]` in pixels after EXIF orientation")]
-    pixels_sha256: Annotated[Maybe[Digest | None], says("hash of what a run sees of it, see below")]
+    name: Annotated[Maybe[Name], described('its file name, without the folder; `"stdin"` where it was piped in')]
+    size: Annotated[Maybe[Size], described("`[width, height]` in pixels after EXIF orientation")]
+    pixels_sha256: Annotated[Maybe[Digest | None], described("hash of what a run sees of it, see below")]
 
 
-class PromptSaid(Part):
+class PromptRow(Part):
     """What the picture was to look like."""
 
-    text: Annotated[Text, says("what was said; without it the row counts as damaged")]
-    weight: Annotated[Maybe[Weight | None], says("the weight that it had in the end")]
+    text: Annotated[Text, described("what was said; without it the row counts as damaged")]
+    weight: Annotated[Maybe[Weight | None], described("the weight that it had in the end")]
 
 
-class StyleShown(Part):
+class StyleRow(Part):
     """A picture whose style was asked for."""
 
-    name: Annotated[Maybe[Name], says("its file name, without the folder")]
-    weight: Annotated[Maybe[Weight | None], says("the weight that it had in the end")]
-    pixels_sha256: Annotated[Maybe[Digest | None], says("as that of the photo")]
+    name: Annotated[Maybe[Name], described("its file name, without the folder")]
+    weight: Annotated[Maybe[Weight | None], described("the weight that it had in the end")]
+    pixels_sha256: Annotated[Maybe[Digest | None], described("as that of the photo")]
 
 
 def _setting(name: str, hint: Any) -> tuple[str, Any]:
@@ -108,7 +108,7 @@ def _setting(name: str, hint: Any) -> tuple[str, Any]:
         kind = Number
     if kinds != [hint]:
         kind = kind | None
-    return name, Annotated[kind | UnsetType, says(option.help)]
+    return name, Annotated[kind | UnsetType, described(option.help)]
 
 
 _CONFIGS = (StylizeConfig, MachineConfig)
@@ -122,67 +122,71 @@ class Settings(defstruct("_Settings", _SETTINGS, bases=(Part,))):  # type: ignor
 class Model(Part):
     """One component of the model set."""
 
-    name: Annotated[Maybe[Name], says("its proper name")]
-    parameters: Annotated[Maybe[Count | None], says("how many it has")]
-    sha256: Annotated[Maybe[Digest | None], says("of its weights")]
-    source: Annotated[Maybe[Annotated[str, Meta(max_length=5000)]], says("where the weights came from")]
+    name: Annotated[Maybe[Name], described("its proper name")]
+    parameters: Annotated[Maybe[Count | None], described("how many it has")]
+    sha256: Annotated[Maybe[Digest | None], described("of its weights")]
+    source: Annotated[Maybe[Annotated[str, Meta(max_length=5000)]], described("where the weights came from")]
 
 
 class Term(Part):
     """A loss at one step."""
 
-    value: Annotated[Maybe[Number | None], says("without its weight")]
-    weight: Annotated[Maybe[Number | None], says("its weight in the sum")]
-    grad_norm: Annotated[Maybe[Number | None], says("norm of the weighted gradient: how hard it pulls")]
+    value: Annotated[Maybe[Number | None], described("without its weight")]
+    weight: Annotated[Maybe[Number | None], described("its weight in the sum")]
+    grad_norm: Annotated[Maybe[Number | None], described("norm of the weighted gradient: how hard it pulls")]
 
 
 class LossEnds(Part):
     """A loss where sampling starts and where it ends."""
 
-    start: Annotated[Maybe[Term], says("at the first step")]
-    final: Annotated[Maybe[Term], says("at the last step")]
+    start: Annotated[Maybe[Term], described("at the first step")]
+    final: Annotated[Maybe[Term], described("at the last step")]
 
 
 class SweepCell(Part):
     """Which picture of a sweep this is."""
 
-    plan: Annotated[Maybe[Digest], says("fingerprint of the sweep")]
-    cell: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], says("its number, from 1")]
+    plan: Annotated[Maybe[Digest], described("fingerprint of the sweep")]
+    cell: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], described("its number, from 1")]
     scores: Annotated[
-        Maybe[Annotated[dict[Key, Number | None], Meta(max_length=MOST_LOSSES)]], says("its scores, by name")
+        Maybe[Annotated[dict[Key, Number | None], Meta(max_length=MOST_LOSSES)]], described("its scores, by name")
     ]
 
 
 class Record(Part):
     """A whole recipe."""
 
-    schema: Annotated[Maybe[Key], says(f'`"{SCHEMA}"`')]
-    version: Annotated[Maybe[Key], says("version of diffstyler")]
-    input: Annotated[Maybe[Photo], says("the photo")]
-    size: Annotated[Maybe[Size], says("`[width, height]` of the picture")]
-    prompts: Annotated[Maybe[Annotated[list[PromptSaid], Meta(max_length=1000)]], says("the prompts")]
-    style_images: Annotated[Maybe[Annotated[list[StyleShown], Meta(max_length=1000)]], says("the style images")]
+    schema: Annotated[Maybe[Key], described(f'`"{SCHEMA}"`')]
+    version: Annotated[Maybe[Key], described("version of diffstyler")]
+    input: Annotated[Maybe[Photo], described("the photo")]
+    size: Annotated[Maybe[Size], described("`[width, height]` of the picture")]
+    prompts: Annotated[Maybe[Annotated[list[PromptRow], Meta(max_length=1000)]], described("the prompts")]
+    style_images: Annotated[Maybe[Annotated[list[StyleRow], Meta(max_length=1000)]], described("the style images")]
     settings: Annotated[
         Maybe[Settings],
-        says('every setting by its name in `StylizeConfig`; `models`, `device` and `dtype` as chosen, never "auto"'),
+        described(
+            'every setting by its name in `StylizeConfig`; `models`, `device` and `dtype` as chosen, never "auto"'
+        ),
     ]
-    t1_steps: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], says("T1 in steps")]
-    dtype: Annotated[Maybe[TorchName], says("torch's name of the dtype of the diffusion networks")]
+    t1_steps: Annotated[Maybe[Annotated[int, Meta(ge=1, le=10**9)]], described("T1 in steps")]
+    dtype: Annotated[Maybe[TorchName], described("torch's name of the dtype of the diffusion networks")]
     overflowed: Annotated[
         Maybe[Annotated[list[Key], Meta(max_length=32)]],
-        says("roles of networks that overflowed in fp16 and went on in fp32"),
+        described("roles of networks that overflowed in fp16 and went on in fp32"),
     ]
     models: Annotated[
         Maybe[Annotated[dict[Key, Model], Meta(max_length=32)]],
-        says("the components, by role: photo, art, encoder, features, aesthetic"),
+        described("the components, by role: photo, art, encoder, features, aesthetic"),
     ]
     libraries: Annotated[
-        Maybe[Annotated[dict[Key, Key], Meta(max_length=64)]], says("versions of torch and open_clip_torch")
+        Maybe[Annotated[dict[Key, Key], Meta(max_length=64)]], described("versions of torch and open_clip_torch")
     ]
-    losses: Annotated[Maybe[Annotated[dict[Key, LossEnds], Meta(max_length=MOST_LOSSES)]], says("every loss, by name")]
+    losses: Annotated[
+        Maybe[Annotated[dict[Key, LossEnds], Meta(max_length=MOST_LOSSES)]], described("every loss, by name")
+    ]
     timings: Annotated[
         Maybe[Annotated[dict[Key, Seconds | None], Meta(max_length=32)]],
-        says("seconds by phase: `prepare`, `free`, `noise`, `sample`, and `total` of these"),
+        described("seconds by phase: `prepare`, `free`, `noise`, `sample`, and `total` of these"),
     ]
     steps: Annotated[
         Maybe[
@@ -190,9 +194,9 @@ class Record(Part):
                 list[Annotated[dict[Key, Number | None], Meta(max_length=MOST_LOSSES)]], Meta(max_length=_MOST_STEPS)
             ]
         ],
-        says("by sampling step, each loss's value without its weight; left out where a JPEG has no room (64 kB)"),
+        described("by sampling step, each loss's value without its weight; left out where a JPEG has no room (64 kB)"),
     ]
-    sweep: Annotated[Maybe[SweepCell], says("in a cell of a sweep: which one it is")] = UNSET
+    sweep: Annotated[Maybe[SweepCell], described("in a cell of a sweep: which one it is")] = UNSET
 
 
 FIELDS = Record.__struct_fields__

@@ -115,8 +115,8 @@ def caption(plan: Plan, grid: int) -> str:
     parts = [] if PROMPT in {a.name for a in plan.axes} else [" + ".join(plan.prompts) or "style image"]
     parts += [_label(axis, value) for axis, value in values.items()]
     varying = {axis.name for axis in plan.axes}
-    shown = {"lam": "λ", "t1": "T1", "steps": "T", "seed": "seed"}
-    parts += [f"{sign} {getattr(plan.config, name)}" for name, sign in shown.items() if name not in varying]
+    signs = {"lam": "λ", "t1": "T1", "steps": "T", "seed": "seed"}
+    parts += [f"{sign} {getattr(plan.config, name)}" for name, sign in signs.items() if name not in varying]
     return " · ".join(parts)
 
 

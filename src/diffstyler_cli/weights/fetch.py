@@ -144,10 +144,10 @@ def together(failures: Sequence[WeightsError]) -> WeightsError:
         return failures[0]
     if len(unobtainable) == len(failures):
         return WeightsError(*_unobtainable(unobtainable))
-    shown, more = failures[:SHOWN], len(failures) - SHOWN
-    advice = dict.fromkeys(failure.advice for failure in shown)
+    first, more = failures[:SHOWN], len(failures) - SHOWN
+    advice = dict.fromkeys(failure.advice for failure in first)
     rest = f" And {more} more." if more > 0 else ""
-    return WeightsError(" ".join(failure.message for failure in shown) + rest, " ".join(advice))
+    return WeightsError(" ".join(failure.message for failure in first) + rest, " ".join(advice))
 
 
 def _unobtainable(failures: Sequence[Unobtainable]) -> tuple[str, str]:
@@ -187,14 +187,14 @@ def import_from(
     """
     if not folder.is_dir():
         raise WeightsError(f"--from {folder}: there is no such folder.", "Name the folder that holds the weight files.")
-    wanted = list(components)
+    missing = list(components)
     found: dict[str, Entry] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
-        if not wanted:
+        if not missing:
             break
         digest = _hash(path, report)
-        known = [c for c in wanted if c.sha256 and c.accepts(digest)]
-        for component in known or [c for c in wanted if not c.sha256]:
+        known = [c for c in missing if c.sha256 and c.accepts(digest)]
+        for component in known or [c for c in missing if not c.sha256]:
             try:
                 with cache.lock(component.key, lambda: None):
                     found[component.key] = _add(component, cache, path, str(path), digest, dtype, convert, report)
@@ -202,7 +202,7 @@ def import_from(
                 if known:
                     report(Progress("failed", 0, None, f"{path}: {failure}"))
                 continue
-            wanted.remove(component)
+            missing.remove(component)
             report(Progress("done", 0, None, f"{path} is the {component.role} {component.name}"))
             break
         else:
@@ -261,7 +261,7 @@ def _add(
 
 
 def _serves(entry: Entry, component: ComponentSpec, dtype: str) -> bool:
-    """Whether an entry is what is asked for: the right content, and not rounded where fp32 is wanted."""
+    """Whether an entry is what is asked for: the right content, and not rounded where fp32 is missing."""
     return component.accepts(entry.source_sha256) and (dtype == "fp16" or entry.dtype == "fp32" or not component.halved)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from ...weights.registry import ComponentSpec
-from ..terminal.console import Console, shown
+from ..terminal.console import Console, escaped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,7 @@ def plan_table(plans: Sequence[Plan]) -> Table:
 
 
 def places(rows: Iterable[tuple[str, object]]) -> str:
-    return "\n".join(f"  {key:10} {shown(place)}" for key, place in rows)
+    return "\n".join(f"  {key:10} {escaped(place)}" for key, place in rows)
 
 
 def facts_line(component: ComponentSpec) -> str:
@@ -90,18 +90,18 @@ class _PlainLines:
     def __init__(self, console: Console, component: ComponentSpec | None) -> None:
         self.console = console
         self.name = component.role if component else "import"
-        self.said = time.monotonic()
+        self.printed_at = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.note:
             self.console.say(progress.note)
-        elif now - self.said >= PLAIN_SECONDS:
+        elif now - self.printed_at >= PLAIN_SECONDS:
             of = f" of {decimal(progress.total)}" if progress.total else ""
             self.console.say(f"{self.name}: {progress.step}, {decimal(progress.done)}{of}")
         else:
             return
-        self.said = now
+        self.printed_at = now
 
 
 class _Bar:

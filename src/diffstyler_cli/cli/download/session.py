@@ -12,7 +12,7 @@ from ...errors import OutputError, WeightsError
 from ...roles import KEYS
 from ...weights.registry import ComponentSpec, spec
 from ..scaffold import Call
-from ..terminal.console import shown
+from ..terminal.console import escaped
 from .account import DownloadAccount
 from .display import component_table, display, facts_line, first_places, places, plan_table
 
@@ -39,12 +39,12 @@ class DownloadSession:
         self.console.report(f"\nSources, in order of trying:\n{places(rows)}")
         facts = ((component.key, facts_line(component)) for component in self.components)
         self.console.report(f"\nParameters, and SHA-256 of the right files:\n{places(facts)}")
-        self.console.report(f"\nCache: {shown(self.cache.folder)}")
+        self.console.report(f"\nCache: {escaped(self.cache.folder)}")
 
     def foresee(self) -> None:
         plans = self._plans()
         self.console.report(plan_table(plans))
-        self.console.report(f"\n{first_places(plans)}\n\n{shown(self._room(plans))}")
+        self.console.report(f"\n{first_places(plans)}\n\n{escaped(self._room(plans))}")
 
     def verify(self) -> None:
         errors = []
@@ -96,7 +96,7 @@ class DownloadSession:
                     except WeightsError as error:
                         errors.append(error)
                         continue
-                    self._told(plan.component, entry)
+                    self._report(plan.component, entry)
                     done.append(plan.component.key)
         finally:  # not while bars are drawn
             for key in done:
@@ -111,7 +111,7 @@ class DownloadSession:
         with display(self.console, []) as show:
             found = import_from(folder, self.components, self.cache, self.dtype, _convert, show(None))
         for key, entry in found.items():
-            self._told(spec(key), entry)
+            self._report(spec(key), entry)
             self._written(key)
         if not found:
             raise WeightsError(
@@ -136,7 +136,7 @@ class DownloadSession:
         disk = f"{decimal(needed)} of disk needed in {self.cache.folder}, {decimal(free)} free: {enough}"
         return f"{decimal(coming)} to fetch; {disk}."
 
-    def _told(self, component: ComponentSpec, entry: Entry) -> None:
+    def _report(self, component: ComponentSpec, entry: Entry) -> None:
         self.account.fetched.append(component.key)
         checked = "verified" if component.sha256 or entry.source.startswith("hub:") else "recorded"
         self.console.say(

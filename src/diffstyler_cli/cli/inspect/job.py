@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputImageError
 from ...version import __version__
 from ..models import LoadedModels
-from ..terminal.console import Console, shown
+from ..terminal.console import Console, escaped
 from ..terminal.errors import Failure
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Job:
 
         if description.recipe is None:
             raise InputImageError(
-                f"{shown(description.path.name)} carries no recipe.",
+                f"{escaped(description.path.name)} carries no recipe.",
                 "It was made otherwise, with --no-metadata, or its metadata was removed since.",
             )
         return Recipe(description.recipe)

@@ -8,7 +8,7 @@ from ...errors import InputImageError
 from ...images.plot import Curves, plot_curves
 from ...images.write import check_output, write_image
 from ...recipe import TOTAL
-from ..terminal.console import shown
+from ..terminal.console import escaped
 from ..terminal.tables import MOST, brief
 from .job import Job
 
@@ -23,12 +23,12 @@ def draw(job: Job, path: Path) -> None:
     without = [file for file, recipe in recipes if not recipe.curves]
     if without:
         raise InputImageError(
-            f"The recipe of {shown(without[0].name)} has no losses by step.",
+            f"The recipe of {escaped(without[0].name)} has no losses by step.",
             "It was made with --guidance-scale 0, or as a JPEG that had no room for them.",
         )
     titles = {TOTAL: UNITS}
     runs = [
-        Curves(shown(f.name), {titles.get(n, brief(n, 24)): c for n, c in list(r.curves.items())[:MOST]})
+        Curves(escaped(f.name), {titles.get(n, brief(n, 24)): c for n, c in list(r.curves.items())[:MOST]})
         for f, r in recipes
     ]
     captions = {}

@@ -10,7 +10,7 @@ from ...images.read import MAX_PIXELS, read_image
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import Recipe, Source
 from ..stylize.request import Request, check, without_idle
-from ..terminal.console import shown
+from ..terminal.console import escaped
 from ..terminal.tables import brief
 
 STREAM = "stdin"
@@ -36,12 +36,12 @@ def request_of(
     if damaged or not (recipe.prompts or recipe.style_images):
         what = f"{brief(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
         raise InputImageError(
-            f"The recipe of {shown(picture.name)} is damaged: {what}.", f"See diffstyler inspect {shown(picture)}."
+            f"The recipe of {escaped(picture.name)} is damaged: {what}.", f"See diffstyler inspect {escaped(picture)}."
         )
     notes: list[str] = []
     image = str(photo) if photo else _find(recipe.photo, "photo", picture, notes, check_pixels)
     if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
-        notes.append(f"{shown(photo)} is not the photo that the picture was made of.")
+        notes.append(f"{escaped(photo)} is not the photo that the picture was made of.")
     plain = recipe.settings.get("prompt_weight", recipe.default_of("prompt_weight"))
     size = recipe.photo.size
     pixels = size[0] * size[1] if size else 0
@@ -60,8 +60,8 @@ def request_of(
         check(request)
     except UsageError as error:
         raise InputImageError(
-            f"The recipe of {shown(picture.name)} is damaged: {shown(error.message)}",
-            f"See diffstyler inspect {shown(picture)}.",
+            f"The recipe of {escaped(picture.name)} is damaged: {escaped(error.message)}",
+            f"See diffstyler inspect {escaped(picture)}.",
         ) from error
     strange = [name for name in recipe.unknown if name.startswith("settings.")]
     if strange:
@@ -93,18 +93,18 @@ def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixe
     if right:
         return str(right[0])
     if found:
-        notes.append(f"{shown(found[0])} is not the {what} that the picture was made of: its pixels differ.")
+        notes.append(f"{escaped(found[0])} is not the {what} that the picture was made of: its pixels differ.")
         return str(found[0])
     where = "give --photo PATH" if what == "photo" else "put it there"
-    notes.append(f"The {what} {shown(name)} is neither beside the picture nor in this folder: {where}.")
+    notes.append(f"The {what} {escaped(name)} is neither beside the picture nor in this folder: {where}.")
     return name
 
 
 def _style(source: Source, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> str:
     path = _find(source, "style image", picture, notes, check_pixels)
     weight = None if source.weight == plain else source.weight
-    said = render_prompt(Prompt(path, weight))
-    return said if parse_style_image(said) == StyleImage(Path(path), weight) else path
+    text = render_prompt(Prompt(path, weight))
+    return text if parse_style_image(text) == StyleImage(Path(path), weight) else path
 
 
 def _may_be(path: Path, source: Source) -> bool:

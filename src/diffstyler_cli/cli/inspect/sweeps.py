@@ -16,7 +16,7 @@ from ...config import options
 from ...errors import InputImageError
 from ...images.metadata import plain_json
 from ...recipe import number
-from ..terminal.console import shown
+from ..terminal.console import escaped
 from ..terminal.tables import MOST, brief, facts_grid, plain_table, section
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def read_sweep(folder: Path) -> Sweep:
         if not isinstance(data, dict) or not str(data.get("schema")).startswith(FAMILY):
             raise ValueError("not a sweep's")
     except FileNotFoundError:
-        raise InputImageError(f"{shown(folder)} is a folder without a {MANIFEST}: no sweep's.", advice) from None
+        raise InputImageError(f"{escaped(folder)} is a folder without a {MANIFEST}: no sweep's.", advice) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputImageError(f"{shown(path)} cannot be read as the manifest of a sweep.", advice) from error
+        raise InputImageError(f"{escaped(path)} cannot be read as the manifest of a sweep.", advice) from error
     return Sweep(folder, data)
 
 

@@ -151,10 +151,10 @@ def _models(recipe: Recipe, local: Mapping[str, str], width: int) -> RenderableT
     rows = []
     for model in recipe.models[:MOST]:
         here = local.get(model.role)
-        said = Text("differs", "yellow") if here != model.sha256 else Text("the same", "green")
-        said = Text("unknown", "dim") if here is None else said
+        state = Text("differs", "yellow") if here != model.sha256 else Text("the same", "green")
+        state = Text("unknown", "dim") if here is None else state
         digest, source = Text(brief(model.sha256[:12]), "dim"), Text(brief(model.source), "dim")
-        rows.append((brief(model.role), brief(model.name), digest, said, source))
+        rows.append((brief(model.role), brief(model.name), digest, state, source))
     columns = [("model", "left", 0), ("name", "left", 60), ("SHA-256", "left", 0), ("here", "left", 0)]
     return section("Models", fitted(width, [*columns, ("source", "left", 90)], rows))
 

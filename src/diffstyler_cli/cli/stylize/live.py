@@ -57,17 +57,17 @@ class PlainLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._phase = ""
-        self._began = self._said = 0.0
+        self._began = self._printed_at = 0.0
 
     def __call__(self, event: Progress) -> None:
         if event.phase not in PHASES:
             return
         now = time.monotonic()
         if event.phase != self._phase:
-            self._phase, self._began, self._said = event.phase, now, now
-        elif event.step < event.steps and now - self._said < PLAIN_SECONDS:
+            self._phase, self._began, self._printed_at = event.phase, now, now
+        elif event.step < event.steps and now - self._printed_at < PLAIN_SECONDS:
             return
-        self._said = now
+        self._printed_at = now
         words = [f"{PHASES[event.phase]} {event.step}/{event.steps}"]
         if 1 < event.step < event.steps:
             left = (now - self._began) / (event.step - 1) * (event.steps - event.step)

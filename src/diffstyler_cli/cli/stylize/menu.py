@@ -19,7 +19,7 @@ from ...sweep.axes import render_values
 from ...t1 import T1
 from ..options import arguments
 from ..terminal.ask import Dispatch, ask, look, path_question, pick, run_other, unquoted
-from ..terminal.console import Console, shown
+from ..terminal.console import Console, escaped
 from ..terminal.errors import explain
 from .request import Request
 from .session import DRAWN_SEEDS, Run, Session
@@ -47,7 +47,7 @@ def ask_photo(console: Console) -> str:
         try:
             _check_photo(unquoted(text))
         except DiffStylerError as error:
-            return shown(error.message)
+            return escaped(error.message)
         return True
 
     return unquoted(ask(path_question(console, "Which photo?", validate=validate)))
@@ -74,7 +74,7 @@ def _ask_prompt(console: Console) -> str:
         try:
             parse_prompt(text)
         except UsageError as error:
-            return shown(error.message)
+            return escaped(error.message)
         return True
 
     hint = "oil painting:4 gives it a weight"
@@ -139,7 +139,7 @@ def keep_as(session: Session, run: Run) -> None:
 
     picture = run.pictures[0]
     if len(run.pictures) > 1:
-        by_name = {shown(str(p.path)): p for p in run.pictures}
+        by_name = {escaped(str(p.path)): p for p in run.pictures}
         picture = by_name[pick(session.console, "Which one?", list(by_name))]
     default = next_name(picture.path or Path("picture.png"))
     path = Path(unquoted(ask(path_question(session.console, "Keep it as", default=str(default)))))
@@ -204,7 +204,7 @@ def _label(row: Next, before: Request, after: Request) -> str:
     changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
     words = [word for old, word in zip(before.prompts, after.prompts, strict=True) if word != old]
     names = row.names or shlex.join([*words, *arguments(changed)])
-    return shown(f"{row.label}  ({names})")
+    return escaped(f"{row.label}  ({names})")
 
 
 def _beside(request: Request) -> Request:

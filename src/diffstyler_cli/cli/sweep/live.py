@@ -39,14 +39,14 @@ class PlainLines:
     def __init__(self, console: Console, runner: Runner) -> None:
         self._console = console
         self._runner = runner
-        self._began = self._said = time.monotonic()
+        self._began = self._printed_at = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         finished = progress.phase in ("made", "failed")
-        if not finished and now - self._said < PLAIN_SECONDS:
+        if not finished and now - self._printed_at < PLAIN_SECONDS:
             return
-        self._said = now
+        self._printed_at = now
         words = [f"{len(self._runner.made)}/{len(self._runner.plan.cells)} cells"]
         if not finished:
             words.append(f"{which(progress.cells)}: {PHASES[progress.phase].lower()} {progress.step}/{progress.steps}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import DiffStylerError
 from ...sweep.around import around
 from ..terminal.ask import Dispatch, ask, path_question, pick, run_other, unquoted
-from ..terminal.console import Console, shown
+from ..terminal.console import Console, escaped
 from ..terminal.errors import explain
 from .request import SweepRequest
 from .session import SweepSession, Swept
@@ -38,7 +38,7 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
         labels = {
             KEEP: KEEP,
             LARGER.format(size=2 * middle.config.size): LARGER,
-            FINER.format(ranges=shown(finer)): FINER,
+            FINER.format(ranges=escaped(finer)): FINER,
         }
         answer = pick(session.console, "What next?", [*labels, DONE])
         if answer == DONE:
@@ -84,7 +84,7 @@ def _pick_cell(console: Console, swept: Swept) -> Cell | None:
             values = ", ".join(f"{axis.title} {axis.label(cell.values[axis.name])}" for axis in swept.runner.plan.axes)
             scores = f"CLIP {row['scores']['clip']:.1f}, content {row['scores']['content']:.2f}"
             star = " *" if row["pareto"] else ""
-            rows[shown(f"{row['cell']}: {values}  ({scores}{star})")] = cell
+            rows[escaped(f"{row['cell']}: {values}  ({scores}{star})")] = cell
     answer = pick(console, "Which cell? (* no other has more of both scores)", [*rows, BACK])
     return rows.get(answer)
 

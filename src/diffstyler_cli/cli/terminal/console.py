@@ -50,7 +50,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="diffstyler-plain")
 
 
-def shown(text: object) -> str:
+def escaped(text: object) -> str:
     r"""`text` on one line; control characters, lone surrogates and direction overrides are escaped (ESC -> \x1b)."""
     return "".join(
         c.encode("unicode_escape", "backslashreplace").decode("ascii") if unsafe(c) else c for c in str(text)
@@ -122,7 +122,7 @@ class Console:
     # --- for a person: stderr ----------------------------------------------------------------------------------------
     def say(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
         """One line for a person; none with --quiet. A `verbatim` one, made to be copied, is not wrapped at words."""
-        LOG.info("%s", shown(text))
+        LOG.info("%s", escaped(text))
         if not self.quiet:
             self._line((text, style), verbatim=verbatim)
 
@@ -142,7 +142,7 @@ class Console:
 
     def fail(self, failure: Failure) -> None:
         """The two lines of an error; always shown. An interruption was wanted, so it is not called an error."""
-        LOG.error("exit code %d: %s %s", failure.code, shown(failure.message), shown(failure.advice))
+        LOG.error("exit code %d: %s %s", failure.code, escaped(failure.message), escaped(failure.advice))
         label = "" if failure.code in INTERRUPTED else "error: "
         self._line((label, "bold red"), (failure.message, ""))
         if failure.advice:
@@ -156,15 +156,15 @@ class Console:
     def _line(self, *parts: tuple[str, str], verbatim: bool = False) -> None:
         from rich.text import Text
 
-        line = Text.assemble(*((shown(text), style) for text, style in parts))
+        line = Text.assemble(*((escaped(text), style) for text, style in parts))
         self.rich.print(line, soft_wrap=verbatim or not self.rich.is_terminal)
 
     # --- results: stdout ---------------------------------------------------------------------------------------------
     def written(self, path: Path) -> None:
         """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json."""
-        LOG.info("written: %s", shown(path))
+        LOG.info("written: %s", escaped(path))
         if not self.json:
-            self._result(shown(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
+            self._result(escaped(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
 
     def document(self, document: dict[str, Any]) -> None:
         """The one JSON document. ASCII only, so that no locale can spoil it; NaN and infinity must not be in it."""

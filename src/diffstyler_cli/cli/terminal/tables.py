@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...naming import exact
-from .console import shown
+from .console import escaped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,8 +44,8 @@ def brief(value: object, longest: int = LONGEST) -> str:
     except ValueError:  # a whole number of thousands of digits
         text = "a number too long to show"
     if len(text) > longest:
-        return f"{shown(text[:longest])}… ({len(text):,} characters)"
-    return shown(text)
+        return f"{escaped(text[:longest])}… ({len(text):,} characters)"
+    return escaped(text)
 
 
 def section(title: str, *parts: RenderableType) -> RenderableType:
