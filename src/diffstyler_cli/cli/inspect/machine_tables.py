@@ -25,6 +25,7 @@ def machine(facts: Mapping[str, Any], width: int) -> RenderableType:
     parts: list[RenderableType] = [head, facts_grid(rows), _devices(facts), _lite(facts)]
     if "full" in facts["models"]:
         parts.append(_full(facts, width))
+    parts.append(_networks(facts))
     parts += [Text(brief(problem), "yellow") for problem in facts["problems"]]
     return Group(*parts)
 
@@ -74,6 +75,18 @@ def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
     return section(
         "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
     )
+
+
+def _networks(facts: Mapping[str, Any]) -> RenderableType:
+    left = ("network", "role", "predicts", "t", "condition")
+    table = plain_table(*((name, "left") for name in left), ("size", "right"), ("multiple", "right"))
+    for card in facts["networks"]:
+        times = f"{card['t_min']:.3g} to {card['t_max']:.3g}"
+        condition = f"{card['cond_dim']}-d text" if card["cond_dim"] else "none"
+        numbers = str(card["native_size"]), str(card["multiple"])
+        table.add_row(card["name"], card["role"], card["prediction"], times, condition, *numbers)
+    note = Text("v = αε − σx₀; t, 0 clean to 1 noise, is clamped to the times trained on; sizes in pixels.", "dim")
+    return section("Networks", table, note)
 
 
 def _used(facts: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,7 @@ from .job import Job
 NOTE = (
     "first, top 3: share of pictures in which an independent classifier names the style first, among its first three; "
     "rises: in which it sees more of the style than in the photo; content: how much of the photo stays, 0 to 1. "
-    "Photographs never trained on, defaults, 256 px. – where the classifier does not know the style."
+    "{pictures} photographs never trained on, defaults, 256 px. – where the classifier does not know the style."
 )
 
 
@@ -39,6 +39,7 @@ def show_styles(job: Job) -> None:
     """The table of styles."""
     rows = styles()
     job.account.fields = {"styles": rows}
+    pictures = min(row["scores"]["pictures"] for row in rows)
     columns = [("style", "left", 0), ("first", "right", 50), ("top 3", "right", 0), ("rises", "right", 60)]
     columns += [("content", "right", 0), ("limits", "left", 90), ("also", "left", 120)]
     cells = [
@@ -51,7 +52,9 @@ def show_styles(job: Job) -> None:
         )
         for row in rows
     ]
-    job.console.report(Group(fitted(job.console.paper.width, columns, cells), Text(), Text(NOTE, "dim")))
+    job.console.report(
+        Group(fitted(job.console.paper.width, columns, cells), Text(), Text(NOTE.format(pictures=pictures), "dim"))
+    )
 
 
 def _percent(share: float | None) -> str:
