@@ -18,6 +18,7 @@ from sets import DEVICE, QUICK, SIZE, STEPS, build, dtypes, full, lite
 from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.images import LoadedImage, read_image, to_tensor
 from diffstyler_cli.sample import SAMPLE
+from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.folder import Folder
 from diffstyler_cli.sweep.plan import Plan
 from diffstyler_cli.sweep.run import Runner
@@ -171,14 +172,14 @@ def test_a_batch_that_finds_no_memory_is_halved_until_it_does(
         record_property("peak bytes of one cell", one)
         torch.cuda.set_per_process_memory_fraction(min(1.0, 2.2 * one / total))
     else:
-        whole = on_device.sample
+        whole = run.run_sampling
 
         def sample(*arguments: Any) -> Any:
-            if len(arguments[4]) > 2:
+            if len(arguments[5]) > 2:
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
             return whole(*arguments)
 
-        monkeypatch.setattr(on_device, "sample", sample)
+        monkeypatch.setattr(run, "run_sampling", sample)
     try:
         runner = swept(on_device, photo, tmp_path / "sweep", config, lambdas, len(lambdas))
     finally:
