@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from diffstyler_cli.models.lite.files import read_weights
-from diffstyler_cli.models.lite.load import ROLES, load_lite
+from diffstyler_cli.models.lite.load import load_lite
+from diffstyler_cli.roles import ROLES
 from diffstyler_cli.training.data import ART_STYLES, held_out
 
 pytest.importorskip("cv2", reason="OpenCV of the train extra is not installed")
@@ -62,7 +63,7 @@ def test_every_stage_runs_and_its_weights_load(data: Path, tmp_path: Path) -> No
     assert "photo step 50" in stage("photo", "--steps", "50", *small)
     stage("art", "--steps", "25", *small)
     stage("export", "--out", str(out))
-    assert sorted(path.stem for path in out.iterdir()) == sorted(ROLES)
+    assert sorted(path.stem for path in out.iterdir()) == sorted(role.name for role in ROLES)
     assert read_weights(out / "photo.safetensors")[1]["steps"] == "50"
     parts = load_lite("cpu", out)
     assert parts.encoder.unknown_words("woodcut of a spaceship") == ["spaceship"]
