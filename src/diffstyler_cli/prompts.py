@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .config import options
 from .errors import UsageError
-from .naming import exact
+from .naming import cut, exact
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
@@ -73,8 +73,11 @@ def _split(argument: str) -> tuple[str, float | None]:
     low = -math.inf if limit.low is None else limit.low
     high = math.inf if limit.high is None else limit.high
     if not (math.isfinite(weight) and low <= weight <= high):
+        text = head.strip()
+        number = tail.strip() if len(tail) <= 40 else cut(tail.strip())
+        example = text if 0 < len(text) <= 60 else "oil painting"
         raise UsageError(
-            f"The weight {tail.strip()} of {head.strip()!r} is outside [{low:g}, {high:g}].",
-            f'Give a weight in that range, as in "{head.strip() or "oil painting"}:3".',
+            f"The weight {number} of {cut(text)} is outside [{low:g}, {high:g}].",
+            f'Give a weight in that range, as in "{example}:3".',
         )
     return head, weight
