@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import UsageError
+from .naming import cut
 from .t1 import T1
 
 SOLVERS = ("iplms", "plms", "plms2", "prk", "pie", "ddim", "dpmpp_2m")
@@ -242,7 +243,7 @@ def _check(config: StylizeConfig | MachineConfig) -> None:
         value = getattr(config, name)
         if o.choices and value is not None and value not in o.choices:
             raise UsageError(
-                f"{o.flag} {value!r} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
+                f"{o.flag} {cut(str(value))} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
             )
         if value is None or isinstance(value, (str, bool)):
             continue
@@ -250,12 +251,12 @@ def _check(config: StylizeConfig | MachineConfig) -> None:
         high = math.inf if o.high is None else o.high
         if not (low <= value <= high):  # NaN is in no range
             raise UsageError(
-                f"{o.flag} {_number(value)} is outside [{_number(low)}, {_number(high)}].",
+                f"{o.flag} {shown(value)} is outside [{shown(low)}, {shown(high)}].",
                 f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
             )
 
 
-def _number(value: float) -> str:
+def shown(value: float) -> str:
     """A number in a message: whole ones up to 20 digits as they are, others short."""
     if isinstance(value, int):
         return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"

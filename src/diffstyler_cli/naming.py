@@ -26,6 +26,11 @@ def slug(text: str, longest: int = SLUG_BYTES) -> str:
     return name or "style"
 
 
+def cut(text: str, longest: int = 60) -> str:
+    """`text` in quotes, for a message: two lines are two lines, however long an argument is."""
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}... ({len(text):,} characters)"
+
+
 def exact(value: float) -> str:
     """The shortest text that is read back as the same number."""
     short = f"{value:g}"

@@ -34,7 +34,7 @@ class T1:
         most = MOST_MULTIPLES if length.multiple else MOST_STEPS
         if length.value > most:
             unit = "x" if length.multiple else ""
-            raise UsageError(f"--t1 {text} is outside [1{unit}, {most}{unit}].", "Try --t1 1.2x.")
+            raise UsageError(f"--t1 {text.strip()} is outside [1{unit}, {most}{unit}].", "Try --t1 1.2x.")
         return length
 
     def steps(self, T: int) -> int:

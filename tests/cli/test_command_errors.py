@@ -27,7 +27,7 @@ USAGE = [
     (["stylize", "photo.png", "oil", "--solver", "euler"], "--solver 'euler' is not one of"),
     (["stylize", "photo.png", "oil", "-n", "0"], "--variations 0 is outside"),
     (["stylize", "photo.png", "oil", "-n", "many"], "--variations 'many' is not a whole number"),
-    (["stylize", "photo.png", "oil", "--max-pixels", "0"], "--max-pixels 0 is below 1"),
+    (["stylize", "photo.png", "oil", "--max-pixels", "0"], "--max-pixels 0 is outside [1, 1000000000000]"),
     (["stylize", "photo.png", "oil", "--seed"], "requires an argument"),
     (["stylize", "photo.png", "oil", "--seed", "9223372036854775807", "-n", "2"], "leaves no seeds"),
     (["stylize", "photo.png", "oil", "-o", "out.xyz"], "suffix"),

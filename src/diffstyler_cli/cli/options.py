@@ -13,17 +13,22 @@ from typing import Annotated, Any
 
 import typer
 
-from ..config import Option, default_of, kind_of, options
+from ..config import Option, default_of, kind_of, options, shown
 from ..errors import UsageError
-from ..naming import exact
+from ..naming import cut, exact
 from ..roles import ROLES
 
 LONGEST_CHOICES = 24
 """Choices longer than this stand in an option's sentence: in their own column they would leave it no room."""
 
+MOST_DIGITS = 1000
+"""Of a whole number; Python itself refuses those of more than 4,300."""
+
 FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
 """Panels of help beside those of the settings."""
 
+MOST_PIXELS = 10**12
+"""The largest --max-pixels; no picture that fits into a memory has more."""
 PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
@@ -57,7 +62,7 @@ def _weights_help(key: str) -> str:
 
 def max_pixels(text: str | None) -> int | None:
     """The value of --max-pixels. Raises `UsageError`."""
-    return None if text is None else whole("--max-pixels", text, low=1, example=200_000_000)
+    return None if text is None else whole("--max-pixels", text, low=1, high=MOST_PIXELS, example=200_000_000)
 
 
 def readable(text: str) -> str:
@@ -75,18 +80,22 @@ def parse(name: str, value: str | bool) -> Any:
     try:
         return float(value)
     except ValueError:
-        raise UsageError(f"{flag} {value!r} is not a number.", f"Try {flag} {default:g}.") from None
+        raise UsageError(f"{flag} {cut(str(value))} is not a number.", f"Try {flag} {default:g}.") from None
 
 
 def whole(flag: str, text: str, *, low: int | None = None, high: int | None = None, example: int = 1) -> int:
     """A whole number from an option's text. Raises `UsageError` if it is none, or outside [low, high]."""
     try:
-        value = int(text)
+        value = int(text[:MOST_DIGITS])
     except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a whole number.", f"Try {flag} {example}.") from None
+        raise UsageError(f"{flag} {cut(text)} is not a whole number.", f"Try {flag} {example}.") from None
+    if len(text) > MOST_DIGITS:
+        raise UsageError(
+            f"{flag} has a value of {len(text):,} characters, too long for a number.", f"Try {flag} {example}."
+        )
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"outside [{low}, {high}]" if high is not None else f"below {low}"
-        raise UsageError(f"{flag} {value} is {bounds}.", f"Try {flag} {example}.")
+        raise UsageError(f"{flag} {shown(value)} is {bounds}.", f"Try {flag} {example}.")
     return value
 
 

@@ -25,6 +25,10 @@ ORIENTATIONS = {
 """How the stored pixels lie, by the value of the EXIF tag 0x0112."""
 
 
+MOST_FRAMES = 1000
+"""Frames are counted up to here; one more stands for any number more."""
+
+
 @dataclass(frozen=True)
 class Description:
     """A picture file.
@@ -60,11 +64,30 @@ def describe(path: Path, max_pixels: int = MAX_PIXELS) -> Description:
             format=image.format or "?",
             mode=image.mode,
             size=image.size,
-            frames=getattr(image, "n_frames", 1),
+            frames=_frames(image),
             orientation=_orientation(image),
             profile=_profile(image.info.get("icc_profile")),
             recipe=recipe_in(image),
         )
+
+
+def _frames(image: Image.Image) -> int:
+    """How many frames it has; of a TIFF or GIF, whose frames have to be walked, at most `MOST_FRAMES` + 1."""
+    if image.format not in ("TIFF", "GIF"):
+        return int(getattr(image, "n_frames", 1))
+    skip = getattr(image, "_seek", None)  # image.seek would paint every frame of a GIF
+    if not getattr(image, "is_animated", False) or skip is None:
+        return 1
+    arguments = () if image.format == "TIFF" else (False,)
+    count = 1
+    try:
+        while count <= MOST_FRAMES:
+            skip(count, *arguments)
+            count += 1
+    except (EOFError, ValueError, OSError, SyntaxError):  # the last one, or one that is damaged
+        pass
+    image.seek(0)
+    return count
 
 
 def _orientation(image: Image.Image) -> int | None:

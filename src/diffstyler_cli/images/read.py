@@ -93,6 +93,7 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> LoadedImage:
         notes: list[str] = []
         if getattr(image, "is_animated", False) and image.format != "MPO":  # cameras hide previews in MPO
             notes.append("of several frames the first is used")
+        _check_strips(image, name)
         with _silent_libtiff(image):
             image.load()
         turn = _turn(image, notes)
@@ -249,6 +250,21 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
         )
     if width * height > max_pixels:
         raise Image.DecompressionBombError
+
+
+def _check_strips(image: Image.Image, name: str) -> None:
+    """Raises `InputImageError` for a TIFF that lacks strips: libtiff fills the rest, however much, with nothing."""
+    tags = getattr(image, "tag_v2", None)
+    if image.format != "TIFF" or tags is None or 273 not in tags:  # 273 StripOffsets
+        return
+    height = image.size[1]
+    rows = tags.get(278)  # RowsPerStrip
+    rows = min(rows, height) if isinstance(rows, int) and rows > 0 else height
+    needed, there = -(-height // rows), len(tags[273])
+    if there < needed:
+        raise InputImageError(
+            f"{name} is damaged: {there:,} of {needed:,} strips are there.", "Copy or download it again."
+        )
 
 
 def _unidentified(name: str, head: bytes) -> InputImageError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config import PANEL_RUN, StylizeConfig, default_of, kind_of, options
 from ..errors import UsageError
-from ..naming import exact
+from ..naming import cut, exact
 from ..prompts import parse_prompt
 from ..t1 import T1
 
@@ -19,6 +19,9 @@ PROMPT = "prompt"
 NOT_SWEPT = ("round_trip", "size", "original_size")
 """Settings that all cells of a sweep share, beside those of the machine and the models."""
 MOST_VALUES = 1000
+"""Of a setting."""
+MOST_CELLS = 10_000
+"""Pictures of a sweep."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 _EXAMPLES = {"lam": "0:1:0.25", "t1": "1.0x,1.2x,1.4x", "seed": "1:4", "steps": "20,30,50"}
@@ -78,7 +81,7 @@ def parse_values(name: str, text: str) -> tuple[Any, ...]:
             values += [float(value) for value in _span(name, part)]
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise UsageError(f"{options()[name].flag} {text} has {value} twice.", "Give each value once.")
+            raise UsageError(f"{options()[name].flag} {cut(text)} has {value} twice.", "Give each value once.")
         if name != "t1":  # T1 depends on --steps: the plan checks it cell by cell
             StylizeConfig().with_overrides({name: value}).validate()
     return tuple(values)
@@ -89,7 +92,7 @@ def parse_prompts(texts: Sequence[str]) -> tuple[str, ...]:
     for index, text in enumerate(texts):
         parse_prompt(text)
         if text in texts[:index]:
-            raise UsageError(f"--prompt {text!r} is given twice.", "Give each prompt once.")
+            raise UsageError(f"--prompt {cut(text)} is given twice.", "Give each prompt once.")
     return tuple(texts)
 
 
@@ -143,4 +146,4 @@ def _bad(name: str, text: str, what: str) -> UsageError:
     example = _EXAMPLES.get(name) or (
         f"{default},{2 * default or 8}" if kind_of(name) == "int" else f"0:{top:g}:{top / 4:g}"
     )
-    return UsageError(f"{flag} {text!r} {what}.", f"Try {flag} {example}.")
+    return UsageError(f"{flag} {cut(text)} {what}.", f"Try {flag} {example}.")

@@ -18,9 +18,7 @@ from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
 from ..naming import slug
 from ..prompts import parse_prompt
-from .axes import PROMPT, Axis, axes
-
-MOST_CELLS = 10_000
+from .axes import MOST_CELLS, PROMPT, Axis, axes
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,11 @@ def compare(job: Job) -> None:
     recipes = [job.recipe(description) for description in descriptions]
     changed = differences(recipes[0].data, recipes[1].data)
     numbers, notes = scores(job.console, descriptions, recipes, job.photo)
+    if descriptions[0].size != descriptions[1].size:
+        sizes = " and ".join(f"{width} x {height}" for width, height in (d.size for d in descriptions))
+        notes.append(f"The pictures differ in size ({sizes}): scores are of both at the first one's working size.")
+    if any(recipe.style_images for recipe in recipes):
+        notes.append("Style images do not count in the scores: the CLIP score is that of the prompts alone.")
     job.say(notes)
     job.account.fields = {"files": [str(file) for file in job.files], "differences": changed, "scores": numbers}
     job.console.report(comparison([file.name for file in job.files], changed, numbers))
@@ -88,4 +94,5 @@ def _by_models(
 
 
 def _pair(values: Sequence[float | None]) -> Pair:
-    return values[0], values[1]
+    first, second = (value if value is not None and math.isfinite(value) else None for value in values)
+    return first, second

@@ -52,6 +52,13 @@ class Job:
     force: bool
     limit: int
 
+    @property
+    def raised(self) -> int | None:
+        """The --max-pixels that was given, where it is not the default."""
+        from ...images.read import MAX_PIXELS
+
+        return None if self.limit == MAX_PIXELS else self.limit
+
     def describe(self, file: Path) -> Description:
         """What the file is. Raises `InputImageError`."""
         from ...images.describe import describe

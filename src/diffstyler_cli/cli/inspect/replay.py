@@ -42,7 +42,7 @@ def replay(job: Job) -> None:
     (file,) = job.files
     description = job.describe(file)
     recipe = job.recipe(description)
-    request, notes = request_of(recipe, file, job.photo)
+    request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
     job.say(notes + doubts(recipe, local_hashes(recipe.model_set)))
     output = str(job.output) if job.output is not None else str(automatic_output(file))
     found: Likeness | None = None

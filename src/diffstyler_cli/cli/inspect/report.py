@@ -66,7 +66,7 @@ def show_commands(job: Job) -> None:
     """The command line of each file."""
     for file in job.files:
         recipe = job.recipe(job.describe(file))
-        request, notes = request_of(recipe, file, job.photo)
+        request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
         job.say(notes)
         output = None if job.output is None else str(job.output)
         job.console.text(dataclasses.replace(request, output=output).command_line())

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ...errors import DiffStylerError, InputImageError, UsageError
-from ...images.read import MAX_PIXELS, read_image
+from ...images.read import read_image
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import Recipe, Source
 from ..stylize.request import Request, check, without_idle
@@ -18,7 +18,12 @@ STREAM = "stdin"
 
 
 def request_of(
-    recipe: Recipe, picture: Path, photo: Path | None = None, *, check_pixels: bool = True
+    recipe: Recipe,
+    picture: Path,
+    photo: Path | None = None,
+    *,
+    check_pixels: bool = True,
+    max_pixels: int | None = None,
 ) -> tuple[Request, list[str]]:
     """The request that makes the picture again, and what a person should know of it.
 
@@ -27,6 +32,7 @@ def request_of(
     Args:
         picture: the file that carries the recipe; the photo is looked for beside it, then in the current folder.
         photo: where the photo is instead; another photo is stylised in the same way.
+        max_pixels: the person's own --max-pixels; what the recipe says of sizes raises no limit.
         check_pixels: read the photo and style images to see whether they are those of the recipe.
 
     Raises:
@@ -43,8 +49,6 @@ def request_of(
     if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
         notes.append(f"{escaped(photo)} is not the photo that the picture was made of.")
     plain = recipe.settings.get("prompt_weight", recipe.default_of("prompt_weight"))
-    size = recipe.photo.size
-    pixels = size[0] * size[1] if size else 0
     places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
     try:
         request = Request(
@@ -54,7 +58,7 @@ def request_of(
             ),
             style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
             settings=recipe.changed() | places,
-            max_pixels=pixels if pixels > MAX_PIXELS else None,
+            max_pixels=max_pixels,
         )
         request = without_idle(request)
         check(request)

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...config import options
-from ...images.describe import ORIENTATIONS, Description
+from ...images.describe import MOST_FRAMES, ORIENTATIONS, Description
 from ...naming import exact
 from ...recipe import TOTAL, Recipe
 from ..stylize.live import PHASES
@@ -37,7 +37,10 @@ def picture(
         rows = [
             ("colours", d.mode + (f", profile {brief(d.profile)}" if d.profile else ", no colour profile")),
             ("orientation", f"{d.orientation} ({ORIENTATIONS[d.orientation]})" if d.orientation else "not stated"),
-            ("frames", str(d.frames) if d.frames > 1 else ""),
+            (
+                "frames",
+                f"more than {MOST_FRAMES:,}" if d.frames > MOST_FRAMES else str(d.frames) if d.frames > 1 else "",
+            ),
             ("recipe", "none: made otherwise, with --no-metadata, or its metadata was removed since"),
         ]
         return Group(head, facts_grid(rows), "")

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...config import MachineConfig, StylizeConfig, options
 from ...errors import UsageError, WeightsError
+from ...naming import cut
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ..options import arguments
 from ..terminal.shell import joined
@@ -93,12 +94,29 @@ def check(request: Request) -> None:
     last_seed = options()["seed"].high
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
+    _check_prompts(request, config)
     for names, message, advice in _idle_options(request, config):
         if names:
             raise UsageError(message, advice)
     for key, path in request.weights.items():
         if not path.is_file():
             raise WeightsError(f"--{key}-weights {path}: there is no such file.", "Give the path of a weight file.")
+
+
+def _check_prompts(request: Request, config: StylizeConfig) -> None:
+    prompts = request.parsed_prompts()
+    for prompt in prompts:
+        if not any(character.isalnum() for character in prompt.text):
+            raise UsageError(
+                f"The prompt {cut(prompt.text)} has no word in it.", 'Say the style in words, as in "oil painting".'
+            )
+    asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
+    weights = [config.prompt_weight if part.weight is None else part.weight for part in asked]
+    if weights and not any(weights) and (config.guidance_scale > 0 or config.noise_iters > 0):
+        raise UsageError(
+            "Every prompt has the weight 0, so the losses have nothing to steer to.",
+            "Give a prompt a weight, or --guidance-scale 0.",
+        )
 
 
 def without_idle(request: Request) -> Request:

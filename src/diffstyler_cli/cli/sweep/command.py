@@ -11,7 +11,7 @@ import typer
 
 from ...errors import UsageError
 from ...sample import SAMPLE, SAMPLE_PROMPT
-from ...sweep.axes import PROMPT, parse_prompts, parse_values, swept
+from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
 from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, parse, readable, whole
 from ..scaffold import Call, scaffold
 from ..stylize.request import Request
@@ -80,7 +80,7 @@ def command(
     request = SweepRequest(
         base,
         ranges,
-        batch=None if batch == "auto" else whole("--batch", batch, low=1, example=4),
+        batch=None if batch == "auto" else whole("--batch", batch, low=1, high=MOST_CELLS, example=4),
         grid=not no_grid,
         dry_run=dry_run,
     )
