@@ -102,7 +102,7 @@ def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
         (["--lambda", "0:1"], "Try --lambda 0:1:0.25."),
         (["--lambda", "0:2:1"], "outside [0, 1]"),
         (["a.png", "a prompt", "--prompt", "another"], "exclude each other"),
-        (["--batch", "0"], "--batch 0 is below 1"),
+        (["--batch", "0"], "--batch 0 is outside [1, 10000]"),
         (["--w-content", "0,3", "--guidance-scale", "0"], "turns the losses off"),
         (["--steps", "10,60", "--t1", "50"], "must not exceed"),
         (["--lambda", "0:1:0.01", "--t1", "1x,1.1x,1.2x"], "--no-grid"),
