@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -37,3 +38,101 @@ def test_standard_output_that_takes_only_a_part_is_an_error(
     assert done.returncode == 1, done.stderr
     assert b"disk is full" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Has something happen after the checks, while the picture is made."""
+    import fake_app
+
+    whole = fake_app.Stylizer.run
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        happens()
+        yield from whole(*arguments, **options)
+
+    monkeypatch.setattr(fake_app.Stylizer, "run", run)
+
+
+def test_a_picture_whose_name_was_taken_meanwhile_is_kept_under_the_next(
+    cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, lambda: Path("a.png").write_bytes(b"another's"))
+    outcome = cli("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--json")
+    document = json.loads(outcome.out)
+    assert (outcome.code, [r["path"] for r in document["results"]]) == (1, ["a-2.png"])
+    assert "kept as 'a-2.png'" in document["error"]["message"]
+    assert "kept as 'a-2.png'" in outcome.err
+    assert Path("a.png").read_bytes() == b"another's"
+    assert names(photo.parent) == ["a-2.png", "a.png", "photo.png"]
+
+
+def test_a_picture_whose_folder_went_meanwhile_is_kept_beside_the_photo(
+    cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("out").mkdir()
+    meanwhile(monkeypatch, Path("out").rmdir)
+    outcome = cli("stylize", "photo.png", "oil", *QUICK, "-o", "out/a.png")
+    assert (outcome.code, outcome.out, "kept as 'a.png'" in outcome.err) == (1, b"", True)
+    assert names(photo.parent) == ["a.png", "photo.png"]
+
+
+def test_a_picture_that_standard_output_does_not_take_is_kept_beside_the_photo(photo: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = spawned("stylize", "photo.png", "oil", *QUICK, "-q", "-o", "-", stdout=full)
+    assert (done.returncode, b"kept as 'photo-kept.png'" in done.stderr) == (1, True)
+    assert names(photo.parent) == ["photo-kept.png", "photo.png"]
+
+
+def test_what_a_killed_save_left_goes_with_the_next_run_but_never_what_a_living_one_writes(
+    cli: Cli, photo: Path
+) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from diffstyler_cli.images.write import _temporary\n"
+        "with _temporary(Path(), b'half', None) as path: print(path, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True) for _ in range(2)]
+    dead, living = (process.stdout.readline().strip() for process in running if process.stdout)
+    running[0].kill()
+    running[0].wait()
+    Path(".diffstyler-notes.tmp").write_text("not ours")
+    try:
+        assert cli("stylize", "photo.png", "oil", *QUICK, "-o", "a.png").code == 0
+        assert names(photo.parent) == sorted([".diffstyler-notes.tmp", living, "a.png", "photo.png"])
+        assert dead != living
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "gone/../a.png"), "'gone/..' does not exist"),
+        (("--preview-path", "gone/a.png"), "give another with --preview-path"),
+        (("-o", "a" * 300 + ".png"), "name too long"),
+        (("-o", "wide.webp", "--original-size"), "WEBP holds at most 16383 pixels"),
+    ],
+)
+def test_a_place_that_takes_no_picture_is_refused_before_models_load(
+    cli: Cli, photo: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (17_000, 8)).save("wide.png")
+    outcome = cli("stylize", "wide.png", "oil", *QUICK, *arguments)
+    assert (outcome.code, "models on" in outcome.err) == (1, False)
+    assert message.lower() in outcome.err.lower()
+    assert "Unexpected" not in outcome.err
+
+
+def test_plot_onto_an_existing_file_names_its_own_option(cli: Cli, photo: Path) -> None:
+    assert cli("stylize", "photo.png", "oil", *QUICK, "-o", "a.png").code == 0
+    outcome = cli("inspect", "a.png", "--plot", "photo.png")
+    assert outcome.code == 2
+    assert "with --plot, or --force" in outcome.err
