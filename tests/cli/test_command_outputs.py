@@ -136,3 +136,53 @@ def test_plot_onto_an_existing_file_names_its_own_option(cli: Cli, photo: Path) 
     outcome = cli("inspect", "a.png", "--plot", "photo.png")
     assert outcome.code == 2
     assert "with --plot, or --force" in outcome.err
+
+
+def make(*made: str) -> Path:
+    """The folder "s" with these: names that end in "/" are folders."""
+    folder = Path("s")
+    folder.mkdir()
+    for name in made:
+        (folder / name).mkdir() if name.endswith("/") else (folder / name).write_bytes(b"other")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "made",
+    [("notes.txt",), ("cells/", "cells/holiday.png"), ("cells",), ("manifest.json",), (".diffstyler-notes.tmp",)],
+    ids=" ".join,
+)
+def test_a_folder_of_other_files_is_refused_for_a_sweep_before_models_load(
+    cli: Cli, photo: Path, made: tuple[str, ...]
+) -> None:
+    make(*made)
+    outcome = cli("sweep", "photo.png", "oil", "--lambda", "0,1", "-o", "s", *QUICK)
+    assert (outcome.code, "models on" in outcome.err, len(outcome.err.splitlines())) == (2, False, 2), outcome.err
+
+
+@pytest.mark.parametrize("kind", ["file", "loop", "dangling", "long"])
+def test_a_path_that_can_be_no_sweeps_folder_is_refused_before_models_load(cli: Cli, photo: Path, kind: str) -> None:
+    place = Path("a" * 300 if kind == "long" else "s")
+    if kind == "file":
+        place.write_bytes(b"")
+    elif kind != "long":
+        place.symlink_to("s" if kind == "loop" else "nowhere")
+    for more in ((), ("--dry-run",)):
+        outcome = cli("sweep", "photo.png", "oil", "--lambda", "0,1", "-o", place, *QUICK, *more)
+        assert outcome.code in (1, 2)
+        assert len(outcome.err.splitlines()) == 2
+        assert not any(word in outcome.err for word in ("models on", "Unexpected")), outcome.err
+
+
+def test_a_sweeps_folder_in_use_is_refused_before_models_load(cli: Cli, photo: Path) -> None:
+    code = "import time; from filelock import FileLock\nwith FileLock('s/.lock'): print(flush=True); time.sleep(60)"
+    make()
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as other:
+        try:
+            assert other.stdout is not None
+            other.stdout.readline()
+            outcome = cli("sweep", "photo.png", "oil", "--lambda", "0,1", "-o", "s", *QUICK)
+        finally:
+            other.kill()
+    assert (outcome.code, "Another sweep is writing" in outcome.err, "models on" in outcome.err) == (2, True, False)

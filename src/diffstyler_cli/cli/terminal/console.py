@@ -53,8 +53,13 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         raw = getattr(stream, "buffer", None)
-        if isinstance(raw, io.RawIOBase):
-            whole = io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True)
+        if isinstance(raw, io.FileIO):
+            whole = io.TextIOWrapper(
+                io.BufferedWriter(io.FileIO(raw.fileno(), "wb", closefd=False)),
+                stream.encoding,
+                stream.errors,
+                line_buffering=True,
+            )
             setattr(sys, name, whole)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
