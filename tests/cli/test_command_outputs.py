@@ -186,3 +186,17 @@ def test_a_sweeps_folder_in_use_is_refused_before_models_load(cli: Cli, photo: P
         finally:
             other.kill()
     assert (outcome.code, "Another sweep is writing" in outcome.err, "models on" in outcome.err) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--log-file", "photo.png"), ("--log-file", "./a.png", "-o", "a.png"),
+     ("--log-file", "p.png", "--preview-path", "p.png"), ("--log-file", "style.png", "--style-image", "style.png:2")],
+)  # fmt: skip
+def test_a_log_is_never_appended_to_another_file_of_the_run(cli: Cli, photo: Path, options: tuple[str, ...]) -> None:
+    Path("style.png").write_bytes(photo.read_bytes())
+    before = photo.read_bytes()
+    outcome = cli("stylize", "photo.png", "oil", *QUICK, *options)
+    assert (outcome.code, "--log-file" in outcome.err) == (2, True)
+    assert (photo.read_bytes(), Path("style.png").read_bytes()) == (before, before)
+    assert names(photo.parent) == ["photo.png", "style.png"]
