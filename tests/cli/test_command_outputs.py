@@ -200,3 +200,10 @@ def test_a_log_is_never_appended_to_another_file_of_the_run(cli: Cli, photo: Pat
     assert (outcome.code, "--log-file" in outcome.err) == (2, True)
     assert (photo.read_bytes(), Path("style.png").read_bytes()) == (before, before)
     assert names(photo.parent) == ["photo.png", "style.png"]
+
+
+@pytest.mark.parametrize(("line", "code"), [("- oil <&-", 3), ("photo.png oil -o - >&-", 2)])
+def test_a_closed_stream_that_is_needed_is_two_lines(photo: Path, line: str, code: int) -> None:
+    shell = ["sh", "-c", f'"$0" "$1" stylize {line}', sys.executable, str(FAKE_APP)]
+    done = subprocess.run(shell, capture_output=True, env=environment(), timeout=60)
+    assert (done.returncode, len(done.stderr.splitlines()), b"is closed" in done.stderr) == (code, 2, True)
