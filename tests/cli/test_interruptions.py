@@ -85,3 +85,11 @@ def test_ctrl_c_at_a_terminal_leaves_the_screen_in_order(terminal: Any, photo: P
     assert window.end() == 130
     assert "Interrupted; nothing was written." in window.text()
     assert window.raw.rfind(b"\x1b[?25h") > window.raw.rfind(b"\x1b[?25l"), "the cursor is shown again"
+
+
+def test_ctrl_c_while_the_program_is_imported_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    where = environment()
+    where["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{where['PYTHONPATH']}"
+    done = subprocess.run([sys.executable, "-m", "diffstyler_cli", "--version"], capture_output=True, env=where)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

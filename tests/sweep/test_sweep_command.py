@@ -211,3 +211,22 @@ def test_around_a_stylised_picture() -> None:
     assert len(parse_values("t1", words[words.index("--t1") + 1])) == 5
     given = {flag: words[words.index(flag) + 1] for flag in ("--seed", "--steps", "-o")}
     assert given == {"--seed": "9", "--steps": "20", "-o": "photo-sweep"}
+
+
+def test_a_sweep_killed_before_its_first_manifest_goes_on_and_a_cell_under_anothers_name_is_made_anew(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "s"
+    (folder / "cells").mkdir(parents=True)
+    (folder / ".lock").touch()
+    left = folder / ".diffstyler-0123456789abcdef.tmp"
+    left.write_bytes(b"half a manifest")
+    line = ("sweep", "--lambda", "0,1", "-o", "s", *QUICK)
+    code, _, err = cli(*line)
+    assert code == 0, err
+    assert (shown(folder), left.exists()) == (FILES, False)
+    first, second = sorted((folder / "cells").iterdir())
+    first.write_bytes(second.read_bytes())
+    code, _, err = cli(*line)
+    assert (code, "1 of 2 cells are there already." in err) == (0, True), err
+    assert first.read_bytes() != second.read_bytes()

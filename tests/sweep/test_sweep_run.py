@@ -101,7 +101,7 @@ def test_what_is_there_is_not_made_again_and_what_is_damaged_is(
     assert len(first.made) == 3
     torn = first.folder.path / first.plan.cells[1].file
     torn.write_bytes(torn.read_bytes()[:-40])
-    (torn.parent / ".diffstyler-00.tmp").write_bytes(b"half a picture")
+    (torn.parent / ".diffstyler-0123456789abcdef.tmp").write_bytes(b"half a picture")
     kept = (first.folder.path / first.plan.cells[0].file).stat().st_mtime_ns
     second = sweep(ranges)
     assert second.resumed == 2

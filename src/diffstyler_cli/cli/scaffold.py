@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from ..errors import UsageError
 from ..weights.registry import without_userinfo
 from .models import LoadedModels
 from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
@@ -114,6 +116,7 @@ def scaffold(
             console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
+                _check_log(log_file, {**given, **used.get("weights", {})})
                 open_log(log_file, [without_userinfo(argument) for argument in state.arguments])
             if not debug:
                 warnings.simplefilter("ignore")
@@ -125,6 +128,21 @@ def scaffold(
         return command
 
     return decorate
+
+
+def _check_log(log_file: Path, given: Mapping[str, Any]) -> None:
+    """Raises `UsageError` where the log would be appended to a file that the command line names otherwise."""
+    log = os.path.realpath(log_file)
+    for value in (value for name, value in given.items() if "prompt" not in name):
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            if not isinstance(item, (str, Path)):
+                continue
+            for path in {str(item), str(item).rpartition(":")[0]} - {""}:  # a style image may have its weight
+                same = os.path.exists(path) and os.path.exists(log) and os.path.samefile(path, log)
+                if same or os.path.realpath(path) == log:
+                    raise UsageError(
+                        f"--log-file {log_file} is another file of this run.", "Give it a name of its own."
+                    )
 
 
 def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, Any]) -> None:

@@ -201,6 +201,8 @@ def _stream(source: Path | str | bytes, name: str) -> IO[bytes]:
     if isinstance(source, bytes):
         return BytesIO(source)
     if str(source) == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            raise InputImageError("Standard input is closed.", "Pipe a picture in, or name a file.")
         if sys.stdin.isatty():
             raise UsageError(
                 "An image is expected on standard input, which is a terminal.", "Pipe one in or name a file."

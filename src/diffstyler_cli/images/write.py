@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -24,6 +25,12 @@ from PIL import Image
 from ..errors import OutputError, UsageError
 from ..naming import slug
 from .metadata import embed
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -37,41 +44,49 @@ _STEM_BYTES = 120
 Recipe = Mapping[str, Any]
 
 
-def output_format(path: Path | str) -> str:
+def output_format(path: Path | str, option: str = "-o") -> str:
     """Pillow's name of the format that the suffix names: "PNG", "JPEG" or "WEBP". Raises `UsageError` for any other."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         what = f"the suffix {suffix!r}, which is no format that can be written" if suffix else "no suffix"
-        raise UsageError(f"The output {str(path)!r} has {what}.", "End -o in .png, .jpg or .webp.")
+        raise UsageError(f"The output {str(path)!r} has {what}.", f"End {option} in .png, .jpg or .webp.")
     return SUFFIXES[suffix]
 
 
-def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False) -> None:
-    """Find out before the work whether `path` can be written.
+def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False, option: str = "-o") -> None:
+    """Find out before the work whether `path`, which `option` gave, can be written.
 
     Raises:
         UsageError: unknown suffix; a folder or device; the same file as one of `inputs`, by whatever link (even with
             `force`); an existing file without `force`.
         OutputError: the folder is missing or may not be written to.
     """
-    output_format(path)
+    output_format(path, option)
     try:
         folder = _target(path).parent
-        if not folder.is_dir():
-            raise OutputError(
-                f"The output folder {str(folder)!r} does not exist.", "Create it, or give another with -o."
-            )
+        for place in (path.parent, folder):  # "gone/../a.png" has a target, but no way there
+            if not place.is_dir():
+                raise OutputError(
+                    f"The output folder {str(place)!r} does not exist.", f"Create it, or give another with {option}."
+                )
         existing = _stat(path)
         if existing and any(_same_file(existing, other) for other in inputs):
-            raise UsageError(f"The output {str(path)!r} is an input file.", "Give another name with -o.")
+            raise UsageError(f"The output {str(path)!r} is an input file.", f"Give another name with {option}.")
         if existing and not stat.S_ISREG(existing.st_mode):
-            raise UsageError(f"The output {str(path)!r} is not a regular file.", "Give a file name with -o.")
+            raise UsageError(f"The output {str(path)!r} is not a regular file.", f"Give a file name with {option}.")
         if os.path.lexists(path) and not force:
-            raise _exists(UsageError, path)
+            raise _exists(UsageError, path, option)
         if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise OutputError(f"The output folder {str(folder)!r} may not be written to.", "Give another with -o.")
+            raise OutputError(
+                f"The output folder {str(folder)!r} may not be written to.", f"Give another with {option}."
+            )
     except (OSError, ValueError) as error:
-        raise _failed(path, error) from error
+        raise _failed(path, error, option) from error
+
+
+def check_size(size: tuple[int, int], path: Path) -> None:
+    """Raises `OutputError` where the format that the suffix of `path` names holds no picture of `size`."""
+    _check_size(size, output_format(path))
 
 
 def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) -> Path:
@@ -102,7 +117,9 @@ def next_name(path: Path) -> Path:
     return free_name(path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix))
 
 
-def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False) -> list[str]:
+def write_image(
+    image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False, option: str = "-o"
+) -> list[str]:
     """Write `image` with `recipe` at `path`, atomically; returns notes on what the format could not keep.
 
     The file is complete under a temporary name in the same folder before it takes its own. Without `force` an existing
@@ -111,13 +128,13 @@ def write_image(image: Image.Image, path: Path, recipe: Recipe | None = None, fo
 
     Raises `OutputError` if it cannot be written (nothing is left behind then), `UsageError` for an unknown suffix.
     """
-    data, notes = _encode(image, output_format(path), recipe)
+    data, notes = _encode(image, output_format(path, option), recipe)
     try:
         _write_atomically(data, path, force)
     except FileExistsError as error:
-        raise _exists(OutputError, path) from error
+        raise _exists(OutputError, path, option) from error
     except (OSError, ValueError) as error:
-        raise _failed(path, error) from error
+        raise _failed(path, error, option) from error
     return notes
 
 
@@ -138,6 +155,44 @@ def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None)
         return candidate, notes
 
 
+def keep_elsewhere(image: Image.Image, path: Path, recipe: Recipe | None, folders: Iterable[Path]) -> Path | None:
+    """Keep a picture that could not be written at `path`: beside it, in one of `folders`, or in the temporary folder.
+
+    It takes the next free name; as PNG where the format could not hold it. None if there is no place at all.
+    """
+    for folder in (path.parent, *folders, Path(tempfile.gettempdir())):
+        for candidate in (folder / path.name, (folder / path.name).with_suffix(".png")):
+            with suppress(OutputError):
+                return write_numbered(image, candidate, recipe)[0]
+    return None
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in `folder`: those that no living process has locked."""
+    if fcntl is None:  # pragma: no cover  (Windows: an open file cannot be removed, and others cannot be told apart)
+        return
+    with suppress(OSError):
+        for path in folder.glob(".diffstyler-*.tmp"):
+            if is_temporary(path):
+                _remove_unlocked(path)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether the name is that of a file on its way to its own name."""
+    return re.fullmatch(r"\.diffstyler-[0-9a-f]{16}\.tmp", path.name) is not None
+
+
+def _remove_unlocked(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+        finally:
+            os.close(descriptor)
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Write any file, such as a report beside pictures, atomically, over one that is there. Raises `OutputError`."""
     try:
@@ -152,11 +207,7 @@ def encode_image(image: Image.Image, format: str = "PNG", recipe: Recipe | None 
 
 
 def _encode(image: Image.Image, format: str, recipe: Recipe | None) -> tuple[bytes, list[str]]:
-    longest = _LONGEST_SIDE[format]
-    if max(image.size) > longest:
-        raise OutputError(
-            f"{format} holds at most {longest} pixels a side; this is {image.width} x {image.height}.", "Use .png."
-        )
+    _check_size(image.size, format)
     embedded = embed(recipe, format)
     notes = list(embedded.notes)
     pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -171,6 +222,14 @@ def _encode(image: Image.Image, format: str, recipe: Recipe | None) -> tuple[byt
     return buffer.getvalue(), notes
 
 
+def _check_size(size: tuple[int, int], format: str) -> None:
+    longest = _LONGEST_SIDE[format]
+    if max(size) > longest:
+        raise OutputError(
+            f"{format} holds at most {longest} pixels a side; this is {size[0]} x {size[1]}.", "Use .png."
+        )
+
+
 def _write_atomically(data: bytes, path: Path, force: bool) -> None:
     """Raises `FileExistsError` if `path` exists and `force` is not given, other `OSError`s as they come."""
     target = _target(path) if force else path
@@ -183,9 +242,11 @@ def _write_atomically(data: bytes, path: Path, force: bool) -> None:
 
 @contextmanager
 def _temporary(folder: Path, data: bytes, like: os.stat_result | None) -> Iterator[Path]:
-    """A hidden file with `data` safely on disk, permissions as the umask or `like` has them; gone afterwards."""
-    path = folder / f".diffstyler-{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    """A hidden file with `data` safely on disk, permissions as the umask or `like` has them; gone afterwards.
+
+    It is locked as long as it is there, so that others can tell it from one that a killed process left behind.
+    """
+    path, descriptor = _create(folder)
     try:
         with open(descriptor, "wb") as stream:
             if like and hasattr(os, "fchmod"):
@@ -193,10 +254,27 @@ def _temporary(folder: Path, data: bytes, like: os.stat_result | None) -> Iterat
             stream.write(data)
             stream.flush()
             os.fsync(descriptor)
-        yield path
+            if fcntl is not None:
+                yield path
+        if fcntl is None:  # Windows renames no open file
+            yield path
     finally:
         with suppress(FileNotFoundError):  # renamed
             path.unlink()
+
+
+def _create(folder: Path) -> tuple[Path, int]:
+    """A new temporary file, locked where the system has locks; its descriptor is the caller's to close."""
+    while True:
+        path = folder / f".diffstyler-{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        if fcntl is None:
+            return path, descriptor
+        with suppress(OSError):  # a file system without locks; nothing there is ever taken for stale
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.exists():
+            return path, descriptor
+        os.close(descriptor)  # it was taken for stale before it had its lock
 
 
 def _rename_to_free(temporary: Path, path: Path) -> None:
@@ -236,19 +314,19 @@ def _same_file(existing: os.stat_result, other: Path) -> bool:
         return False
 
 
-def _exists(kind: type[UsageError] | type[OutputError], path: Path) -> UsageError | OutputError:
-    return kind(f"{str(path)!r} exists.", "Give another name with -o, or --force to replace it.")
+def _exists(kind: type[UsageError] | type[OutputError], path: Path, option: str) -> UsageError | OutputError:
+    return kind(f"{str(path)!r} exists.", f"Give another name with {option}, or --force to replace it.")
 
 
-def _failed(path: Path, error: OSError | ValueError) -> OutputError:
+def _failed(path: Path, error: OSError | ValueError, option: str = "-o") -> OutputError:
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(
-            f"{str(path)!r} was not written: the disk or quota is full.", "Free space, or use -o elsewhere."
+            f"{str(path)!r} was not written: the disk or quota is full.", f"Free space, or use {option} elsewhere."
         )
     if isinstance(error, FileNotFoundError):
         return OutputError(
-            f"{str(path)!r} was not written: its folder does not exist.", "Create it, or use -o elsewhere."
+            f"{str(path)!r} was not written: its folder does not exist.", f"Create it, or use {option} elsewhere."
         )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return OutputError(f"{str(path)!r} cannot be written: {reason}.", "Give another place with -o.")
+    return OutputError(f"{str(path)!r} cannot be written: {reason}.", f"Give another place with {option}.")

@@ -7,6 +7,7 @@ The cells are the truth: each carries its recipe, its scores and the fingerprint
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from ..config import options
 from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
-from ..images.write import replace_file
+from ..images.write import is_temporary, remove_stale, replace_file
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
 from .plan import Cell, digest
@@ -57,6 +58,19 @@ class Folder:
         seed = identity.get("settings", {}).get("seed") if identity else None
         return seed if isinstance(seed, int) and seed >= 0 else None
 
+    def check(self, *, force: bool = False) -> None:
+        """Finds out before the work what `claimed` would refuse whatever the sweep: raises as it does."""
+        try:
+            self._check_place(force)
+            lock = self.path / _LOCK
+            if lock.exists():
+                with FileLock(lock, timeout=0):
+                    pass
+        except Timeout as error:
+            raise self._taken() from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     @contextmanager
     def claimed(self, identity: Mapping[str, Any], *, force: bool = False) -> Iterator[None]:
         """Makes the folder that of the sweep `identity` (JSON); inside the `with` no other process writes there.
@@ -74,9 +88,7 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
-            raise UsageError(
-                f"Another sweep is writing to {str(self.path)!r}.", "Wait for it, or give another folder with -o."
-            ) from error
+            raise self._taken() from error
         except OSError as error:
             raise self._unwritable(error) from error
         try:
@@ -84,8 +96,8 @@ class Folder:
                 if force:
                     self._clear()
                 (self.path / "cells").mkdir(exist_ok=True)
-                for left in (*self.path.glob(".diffstyler-*.tmp"), *self.path.glob("cells/.diffstyler-*.tmp")):
-                    left.unlink()  # of a process that was killed
+                for folder in (self.path, self.path / "cells"):
+                    remove_stale(folder)
             except OSError as error:
                 raise self._unwritable(error) from error
             yield
@@ -99,6 +111,8 @@ class Folder:
             found = read_recipe(path)
             recipe = None if found is None else Recipe(found)
             if recipe is None or not recipe.record.sweep or recipe.record.sweep.plan != digest(self.identity):
+                return None
+            if not _is_of(cell, found or {}):  # a file under another's name
                 return None
             read_image(path)  # to the last byte
             return _made(recipe)
@@ -129,19 +143,45 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
 
-    def _check(self, force: bool) -> None:
-        if not os.path.lexists(self.path):
-            return
+    def _check_place(self, force: bool) -> dict[str, Any] | None:
+        """The identity of the sweep that is there, as `_saved`. Raises `UsageError` for what is no sweep's folder."""
         where = repr(str(self.path))
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            if os.path.lexists(self.path):
+                raise UsageError(f"{where} is a link to nothing.", "Give another with -o.") from None
+            ancestor = next(path for path in self.path.absolute().parents if path.exists())
+            if not ancestor.is_dir() or not os.access(ancestor, os.W_OK | os.X_OK):
+                raise OutputError(f"No folder can be made in {str(ancestor)!r}.", "Give another with -o.") from None
+            return None
         if not self.path.is_dir():
             raise UsageError(f"{where} is not a folder.", "Give another with -o.")
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise OutputError(f"The folder {where} may not be written to.", "Give another with -o.")
         saved = self._saved()
-        if saved is None and any(child.name not in (_LOCK, "cells") for child in self.path.iterdir()):
+        if saved is None and any(self._foreign()):
             raise UsageError(f"{where} holds other files than a sweep's.", "Give a new or empty folder with -o.")
+        if saved is not None and not saved and not force:
+            raise UsageError(f"The {MANIFEST} in {where} cannot be read.", "Start over with --force, or -o elsewhere.")
+        return saved
+
+    def _foreign(self) -> Iterator[Path]:
+        """What no sweep wrote, in a folder without a manifest: a sweep may have been killed before its first."""
+        cells = self.path / "cells"
+        for child in self.path.iterdir():
+            if not (child.name == _LOCK or is_temporary(child) or (child == cells and child.is_dir())):
+                yield child
+        if cells.is_dir():
+            others = [child for child in cells.iterdir() if not is_temporary(child)]
+            if not any(map(_is_cell, others)):  # beside whole cells there may be damaged ones
+                yield from others
+
+    def _check(self, force: bool) -> None:
+        saved = self._check_place(force)
+        where = repr(str(self.path))
         if saved is None or force:
             return
-        if not saved:
-            raise UsageError(f"The {MANIFEST} in {where} cannot be read.", "Start over with --force, or -o elsewhere.")
         found = differences(saved, self.identity)
         if found:
             more = [f"and {len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
@@ -149,6 +189,11 @@ class Folder:
                 f"{where} holds a sweep with other settings: {'; '.join(found[:_MOST_DIFFERENCES] + more)}.",
                 "Give another folder with -o, or --force to start over.",
             )
+
+    def _taken(self) -> UsageError:
+        return UsageError(
+            f"Another sweep is writing to {str(self.path)!r}.", "Wait for it, or give another folder with -o."
+        )
 
     def _unwritable(self, error: OSError) -> OutputError:
         reason = error.strerror or str(error)
@@ -189,6 +234,24 @@ def _text(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _is_cell(path: Path) -> bool:
+    """Whether a file is a picture that says it is a sweep's."""
+    try:
+        found = read_recipe(path)
+    except InputImageError:
+        return False
+    return isinstance(found, dict) and isinstance(found.get("sweep"), dict)
+
+
+def _is_of(cell: Cell, recipe: Mapping[str, Any]) -> bool:
+    """Whether a recipe of this sweep is this cell's: by its number, and by every setting."""
+    settings = recipe.get("settings")
+    if recipe["sweep"].get("cell") != cell.index + 1 or not isinstance(settings, Mapping):
+        return False
+    asked = dataclasses.asdict(cell.config)
+    return all(settings[name] == value for name, value in asked.items() if name in settings)
 
 
 def _made(recipe: Recipe) -> Made | None:

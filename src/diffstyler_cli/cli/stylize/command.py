@@ -124,6 +124,7 @@ def _check_streams(call: Call, request: Request, *, interactive: bool) -> None:
         (piped_out and console.json, "--json and -o - both want standard output.", "Give -o a file."),
         (piped_out and request.variations > 1, "-o - can hold one picture, not several.", "Give -o a file, or -n 1."),
         (piped_out and request.force, "--force has no effect with -o -.", "Leave --force out."),
+        (piped_out and sys.stdout is None, "-o -: standard output is closed.", "Redirect it, or give -o a file."),
         (
             piped_out and is_terminal(sys.stdout),
             "-o - would print a picture's bytes on the terminal.",

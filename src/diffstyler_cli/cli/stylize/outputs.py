@@ -62,20 +62,26 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
     return Outputs(tuple(numbered(stem, n) for n in range(first, first + request.variations)), True, False)
 
 
-def check_outputs(outputs: Outputs, request: Request, inputs: Sequence[Path], *, previewed: bool) -> None:
+def check_outputs(
+    outputs: Outputs, request: Request, inputs: Sequence[Path], photo_size: tuple[int, int], *, previewed: bool
+) -> None:
     """Finds out before the work whether everything can be written; `previewed`: this run's own preview may be there.
 
     Raises `UsageError` and `OutputError` as `images.check_output`.
     """
-    from ...images.write import check_output
+    from ...images.write import check_output, check_size, remove_stale
 
     paths = [path for path in outputs.paths if path is not None]
     for path in paths:
         check_output(path, inputs, request.force)
+        if request.settings.get("original_size"):
+            check_size(photo_size, path)
     preview = request.preview_path
     if preview is not None:
-        if preview.resolve() in [path.resolve() for path in paths]:
+        if os.path.realpath(preview) in map(os.path.realpath, paths):
             raise UsageError(f"--preview-path {preview} is the output.", "Give it a name of its own.")
-        check_output(preview, inputs, request.force or previewed)
+        check_output(preview, inputs, request.force or previewed, "--preview-path")
     elif request.force and outputs.automatic:
         raise UsageError("--force has no effect on automatic names.", "Say which file to replace: -o PATH.")
+    for folder in {os.path.dirname(os.path.realpath(path)) for path in (*paths, *([preview] if preview else []))}:
+        remove_stale(Path(folder))

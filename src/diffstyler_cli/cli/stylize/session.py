@@ -106,7 +106,7 @@ class Session:
         inputs = [] if request.image in (None, "-") else [Path(request.image)]
         inputs += [style.path for style in style_images]
         outputs = plan_outputs(request, prompts, style_images)
-        check_outputs(outputs, request, inputs, previewed=self._previewed)
+        check_outputs(outputs, request, inputs, source.original_size, previewed=self._previewed)
         self._check_preview(request)
         return _Job(request, source, prompts, style_images, outputs)
 
@@ -157,25 +157,51 @@ class Session:
             command=dataclasses.replace(request.with_settings(seed=result.seed), variations=1).command_line(),
         )
         began = time.monotonic()
-        picture = self._put(picture, job.outputs)
+        picture = self._put(picture, job)
         timings["write"] = time.monotonic() - began
         return picture
 
-    def _put(self, picture: Picture, outputs: Outputs) -> Picture:
-        """Writes a picture to its file or to standard output, and notes it."""
+    def _put(self, picture: Picture, job: _Job) -> Picture:
+        """Writes a picture to its file or to standard output, and notes it.
+
+        Raises `OutputError` where it could not go there; then it is kept elsewhere, and the message says where.
+        """
         from ...images.write import encode_image
 
         if picture.path is None:
-            self.console.picture(encode_image(picture.image, "PNG", picture.recipe))
+            data = encode_image(picture.image, "PNG", picture.recipe)
+            try:
+                self.console.picture(data)
+            except BrokenPipeError:  # nobody wants it any more
+                raise
+            except OSError as error:
+                raise self._keep(picture, job, error) from error
             self.account.pictures.append(picture)
             return picture
         with uninterrupted():
-            path, notes = outputs.write(picture.image, picture.path, picture.recipe)
+            try:
+                path, notes = job.outputs.write(picture.image, picture.path, picture.recipe)
+            except OutputError as error:
+                raise self._keep(picture, job, error) from error
             self.notices.add(notes)
             picture = dataclasses.replace(picture, path=path)
             self.account.pictures.append(picture)
         self.console.written(path)
         return picture
+
+    def _keep(self, picture: Picture, job: _Job, error: Exception) -> OutputError:
+        """Keeps a picture whose place was lost while it was made; returns the error that says where it is."""
+        from ...images.write import keep_elsewhere
+
+        failure = explain(error)
+        photo = Path("picture.png" if job.request.image in (None, "-") else str(job.request.image))
+        meant = picture.path or photo.with_name(f"{photo.stem}-kept.png")
+        with uninterrupted():
+            kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent])
+            if kept is None:
+                return OutputError(failure.message, failure.advice)
+            self.account.pictures.append(dataclasses.replace(picture, path=kept))
+        return OutputError(f"{failure.message} The picture is kept as {str(kept)!r}.", failure.advice)
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:
         from ...pipeline import Finished

@@ -100,10 +100,11 @@ class SweepSession:
         from ...sweep.folder import Folder
 
         image, styles = read_inputs(request.base, self.notices)
+        folder = Folder(request.folder())
+        folder.check(force=request.base.force)
         machine = dataclasses.replace(request.base, settings=request.settings()).machine()
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
-        folder = Folder(request.folder())
         plan = self._plan(request, stylizer, styles, folder.saved_seed())
         size = self._check(request, plan, image, folder.path)
         self._announce(plan, size, folder.path)

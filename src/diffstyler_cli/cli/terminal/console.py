@@ -7,6 +7,7 @@ terminal control sequences.
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import logging
 import os
@@ -43,8 +44,23 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def prepare_streams() -> None:
-    """Makes stdout and stderr take any text, whatever their encoding: no message can end in a UnicodeEncodeError."""
+    """Makes stdout and stderr take any text, whatever their encoding, and write all of it or fail.
+
+    No message can end in a UnicodeEncodeError. With PYTHONUNBUFFERED Python leaves the raw file below the text, whose
+    `write` may take a part of the bytes and say so only in what it returns; a buffered one writes on, or raises.
+    """
     codecs.register_error("diffstyler-plain", _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        raw = getattr(stream, "buffer", None)
+        if isinstance(raw, io.FileIO):
+            whole = io.TextIOWrapper(
+                io.BufferedWriter(io.FileIO(raw.fileno(), "wb", closefd=False)),
+                stream.encoding,
+                stream.errors,
+                line_buffering=True,
+            )
+            setattr(sys, name, whole)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="diffstyler-plain")

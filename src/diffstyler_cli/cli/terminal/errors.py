@@ -110,7 +110,7 @@ TABLE = (
     Row("a result, NaN: `OutputError`, `NumericalError`, all of ours", _is(DiffStylerError), 1),
     Row(
         "the disk or quota is full",
-        _system(errno.ENOSPC, errno.EDQUOT),
+        _system(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
         1,
         lambda error: f"The disk is full{_where(error)}.",
         "Free some space, or give -o a folder on another disk.",
