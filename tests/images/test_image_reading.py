@@ -443,7 +443,7 @@ def test_any_profile_leaves_a_picture(profile: bytes, edits: list[tuple[int, int
 
 
 class Stdin:
-        closed = False
+    closed = False
 
     def __init__(self, data: bytes, terminal: bool = False) -> None:
         self.buffer = io.BytesIO(data)
