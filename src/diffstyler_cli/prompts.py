@@ -55,6 +55,7 @@ def parse_style_image(argument: str) -> StyleImage:
 
     An argument that is as a whole the name of a file is that path, whatever its name ends in.
     """
+    argument = os.path.expanduser(argument)
     if os.path.isfile(argument):
         return StyleImage(Path(argument))
     path, weight = _split(argument)

@@ -9,7 +9,9 @@ from .errors import UsageError
 
 MOST_MULTIPLES = 100
 MOST_STEPS = 100_000
-"""Limits of T1; at a few multiples of T hardly anything is painted."""
+"""Limits of T1."""
+LONG = 2.0
+"""Multiples of T from which on so much of the photo is kept that little is painted."""
 
 _TEXT = re.compile(r"\s*(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})\s*([xX]?)\s*", re.ASCII)
 

@@ -208,3 +208,10 @@ def test_picture_bytes_are_never_sent_to_a_terminal(terminal: Any, photo: Path) 
     window = terminal("stylize", "-", "oil")
     assert window.end() == 2
     assert "standard input, which is a terminal" in window.text()
+
+
+def test_a_t1_that_paints_little_is_said_and_one_beyond_all_bounds_refused(cli: Cli, photo: Path) -> None:
+    assert "little is painted" in cli("stylize", "photo.png", "oil", *QUICK, "--t1", "5x").err
+    assert "little is painted" not in cli("stylize", "photo.png", "oil", *QUICK, "--t1", "2x").err
+    outcome = cli("stylize", "photo.png", "oil", *QUICK, "--t1", "10000000000")
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 2)

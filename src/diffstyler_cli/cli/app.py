@@ -113,6 +113,9 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
         if close or os.path.exists(first):
             meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
             failure = Failure(2, failure.message, f"Did you mean: {shlex.join(['diffstyler', *meant])}")
+    file = next((word for word in arguments if word.startswith("-") and word != "-" and os.path.isfile(word)), "")
+    if failure.code == 2 and file and type(error).__name__ == "NoSuchOption":
+        failure = Failure(2, failure.message, f"For the file of that name write ./{file}")
     try:
         trace = "".join(traceback.format_exception(error))
         LOG.debug("%s", trace)

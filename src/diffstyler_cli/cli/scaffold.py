@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -105,6 +105,8 @@ def scaffold(
 
         @functools.wraps(body)
         def command(context: typer.Context, **given: Any) -> int:
+            state: State = context.obj
+            given = {name: _placed(value, state.arguments) for name, value in given.items()}
             used: dict[str, Any] = {}
             if "settings" in signature.parameters:
                 values = {p.name: given.pop(p.name) for p in groups["settings"]}
@@ -112,7 +114,6 @@ def scaffold(
             if "weights" in signature.parameters:
                 paths = {p.name.removesuffix("_weights"): given.pop(p.name) for p in groups["weights"]}
                 used["weights"] = {key: path for key, path in paths.items() if path is not None}
-            state: State = context.obj
             console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
@@ -143,6 +144,23 @@ def _check_log(log_file: Path, given: Mapping[str, Any]) -> None:
                     raise UsageError(
                         f"--log-file {log_file} is another file of this run.", "Give it a name of its own."
                     )
+
+
+def _placed(value: Any, arguments: Sequence[str]) -> Any:
+    """A path, or each of several, as a shell would have given it.
+
+    "~" is the home folder, also after "="; "./-" is a file of that name, though as a path it is the same as "-".
+    """
+    if isinstance(value, list):
+        return [_placed(each, arguments) for each in value]
+    if not isinstance(value, Path):
+        return value
+    if str(value) == "-" and not any(word == "-" or word.endswith("=-") or word == "-o-" for word in arguments):
+        return Path.cwd() / "-"
+    try:
+        return value.expanduser()
+    except RuntimeError:  # no such user: then it is a name like any other
+        return value
 
 
 def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, Any]) -> None:

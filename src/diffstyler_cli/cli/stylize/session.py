@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config import StylizeConfig
 from ...errors import NumericalError, OutputError
+from ...t1 import LONG, T1
 from ..models import LoadedModels
 from ..terminal.console import LOG, Console
 from ..terminal.errors import SomeFailed, explain
@@ -79,6 +80,7 @@ class Session:
         request = request.with_settings(seed=seed)
         job = dataclasses.replace(job, request=request)
         run = Run(request, request.config(stylizer.name))
+        self.notices.add(doubts(run.config))
         errors = self._make_all(job, stylizer, run)
         if errors and not run.pictures:
             raise errors[0]
@@ -241,6 +243,13 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     for style in styles:
         notices.add(style.loaded.notes)
     return source, styles
+
+
+def doubts(config: StylizeConfig) -> list[str]:
+    """What a person should know of settings that are allowed and hardly meant."""
+    if T1.parse(config.t1).multiples(config.steps) <= LONG:
+        return []
+    return [f"--t1 {config.t1} keeps so much of the photo that little is painted; up to {LONG:g}x is usual."]
 
 
 def _log(event: Progress) -> None:
