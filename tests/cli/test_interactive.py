@@ -154,3 +154,39 @@ def test_questions_where_unicode_cannot_be_shown(terminal: Any, photo: Path) -> 
     window.press(CTRL_C)
     assert window.end() == 130
     assert window.raw.isascii()
+
+
+def test_several_pictures_under_a_name_are_made_again_beside_it(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "-n", "2", "--interactive")
+    window.see("done")
+    window.press(ENTER)
+    window.see("a-2-2.png")
+    window.see("What next?")
+    window.press(CTRL_C)
+    assert window.end() == 130
+    assert {p.name for p in photo.parent.glob("a-*")} == {"a-1.png", "a-2.png", "a-2-1.png", "a-2-2.png"}
+
+
+def test_a_change_that_could_not_be_run_is_not_offered(terminal: Any, photo: Path) -> None:
+    options = ("--round-trip", "--t1", "1.1x", "--steps", "10")
+    window = terminal("stylize", "photo.png", "oil", *options, "-o", "a.png", "--interactive")
+    menu = window.see("done")
+    assert "weaker  (--t1 1.2x" in menu
+    assert "stronger" not in menu, "a round trip needs a way to go"
+    window.press(CTRL_C)
+    assert window.end() == 130
+
+
+def test_a_picture_is_not_kept_under_no_name(terminal: Any, photo: Path) -> None:
+    window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive")
+    window.see("done")
+    window.press(DOWN * 5 + ENTER)
+    window.see("Keep it as")
+    window.press("\x15" + ENTER)
+    window.see("Give it a name")
+    window.press("b.gif" + ENTER)
+    window.see("no format that can be written")
+    window.press("\x15b" + ENTER)
+    window.see("\nb.png")
+    window.press(CTRL_C)
+    assert window.end() == 130

@@ -105,9 +105,10 @@ class Bars:
             self._tasks[event.phase] = self._progress.add_task(PHASES[event.phase], total=event.steps)
         self._progress.update(self._tasks[event.phase], completed=event.step)
         if event.losses:
-            self._losses = event.losses
+            # first the first: the display is drawn by another thread, which looks for them by the names of the losses
             for name, term in event.losses.items():
                 self._first.setdefault(name, term)
+            self._losses = event.losses
         if self._preview and event.pred is not None:
             self._draw(event)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import os
 import random
 import shlex
 from collections.abc import Callable
@@ -18,10 +20,10 @@ from ...sweep.around import around
 from ...sweep.axes import render_values
 from ...t1 import T1
 from ..options import arguments
-from ..terminal.ask import Dispatch, ask, look, path_question, pick, run_other, unquoted
+from ..terminal.ask import Dispatch, ask, ask_name, look, path_question, pick, run_other, unquoted
 from ..terminal.console import Console, escaped
 from ..terminal.errors import explain
-from .request import Request
+from .request import Request, check
 from .session import DRAWN_SEEDS, Run, Session
 
 TYPE_IT = "something else: type it"
@@ -142,8 +144,7 @@ def keep_as(session: Session, run: Run) -> None:
         by_name = {escaped(str(p.path)): p for p in run.pictures}
         picture = by_name[pick(session.console, "Which one?", list(by_name))]
     default = next_name(picture.path or Path("picture.png"))
-    path = Path(unquoted(ask(path_question(session.console, "Keep it as", default=str(default)))))
-    session.keep_as(picture, path if path.suffix else path.with_suffix(".png"))
+    session.keep_as(picture, ask_name(session.console, default))
 
 
 def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
@@ -183,8 +184,12 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
     while True:
         requests = [row.change(run.request, run.config) if row.change else run.request for row in MENU]
         rows = {_label(row, run.request, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
-        # a change that changes nothing, such as "stronger" at the limit, is not offered
-        rows = {label: pair for label, pair in rows.items() if not pair[0].change or pair[1] != run.request}
+        # a change that changes nothing, such as "stronger" at the limit, or that cannot be run, is not offered
+        rows = {
+            label: pair
+            for label, pair in rows.items()
+            if not pair[0].change or (pair[1] != run.request and _makes_sense(pair[1]))
+        }
         answer = pick(session.console, "What next?", [*rows, "done"])
         if answer == "done":
             return
@@ -200,6 +205,14 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
             session.console.fail(explain(error))
 
 
+def _makes_sense(request: Request) -> bool:
+    try:
+        check(request)
+    except DiffStylerError:
+        return False
+    return True
+
+
 def _label(row: Next, before: Request, after: Request) -> str:
     changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
     words = [word for old, word in zip(before.prompts, after.prompts, strict=True) if word != old]
@@ -208,12 +221,21 @@ def _label(row: Next, before: Request, after: Request) -> str:
 
 
 def _beside(request: Request) -> Request:
-    """The request with the next free name, where -o named a file that the run before has written."""
-    from ...images.write import next_name
+    """The request with the next free name, where -o named a file that the run before has written.
+
+    Several pictures are numbered after that name: then one whose numbers are all free.
+    """
+    from ...images.write import next_name, numbered
 
     if request.output is None or Path(request.output).is_dir():
         return request
-    return dataclasses.replace(request, output=str(next_name(Path(request.output))))
+    path = Path(request.output)
+    if request.variations == 1:
+        return dataclasses.replace(request, output=str(next_name(path)))
+    stems = itertools.chain([path], (numbered(path, n) for n in itertools.count(2)))
+    numbers = range(1, request.variations + 1)
+    free = next(stem for stem in stems if not any(os.path.lexists(numbered(stem, n)) for n in numbers))
+    return dataclasses.replace(request, output=str(free))
 
 
 def _with_strength(request: Request, config: StylizeConfig, factor: float, t1_step: float) -> Request:

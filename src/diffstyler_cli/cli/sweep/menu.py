@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import DiffStylerError
 from ...sweep.around import around
-from ..terminal.ask import Dispatch, ask, path_question, pick, run_other, unquoted
+from ..terminal.ask import Dispatch, ask_name, pick, run_other
 from ..terminal.console import Console, escaped
 from ..terminal.errors import explain
 from .request import SweepRequest
@@ -97,8 +97,7 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
 
     source = swept.runner.folder.path / cell.file
     default = free_name(swept.runner.folder.path.parent / f"{swept.runner.folder.path.name.removesuffix('-sweep')}.png")
-    typed = unquoted(ask(path_question(session.console, "Keep it as", default=str(default))))
-    path = Path(typed) if Path(typed).suffix else Path(typed).with_suffix(".png")
+    path = ask_name(session.console, default)
     check_output(path, [source])
     with Image.open(source) as picture:
         session.notices.add(write_image(picture, path, read_recipe(source)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .console import Console
+from .console import Console, escaped
 from .errors import INTERRUPTED
 from .shell import joined
 
@@ -71,6 +71,28 @@ def path_question(console: Console, question: str, **options: Any) -> Question:
         **options,
         **look(console),
     )
+
+
+def ask_name(console: Console, default: Path) -> Path:
+    """A name for a picture, of a format that can be written; PNG where none is said."""
+    from ...errors import DiffStylerError
+    from ...images.write import output_format
+
+    def named(text: str) -> Path:
+        path = Path(unquoted(text))
+        return path if path.suffix or not path.name else path.with_suffix(".png")
+
+    def validate(text: str) -> bool | str:
+        path = named(text)
+        if not path.name:
+            return "Give it a name, such as picture.png."
+        try:
+            output_format(path)
+        except DiffStylerError as error:
+            return escaped(error.message)
+        return True
+
+    return named(str(ask(path_question(console, "Keep it as", default=str(default), validate=validate))))
 
 
 def look(console: Console) -> dict[str, Any]:
