@@ -72,6 +72,44 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[...,
     assert "4 pictures" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "cells", "why"),
+    [
+        (["--t1", "10", "--steps", "5,8"], (2, 0), ""),
+        (["--t1", "10", "--steps", "5,12"], (1, 1), "--t1 10 is 10 steps, fewer than --steps 12"),
+        (["--t1", "1.0x,1.2x", "--steps", "5", "--round-trip"], (1, 1), "--t1 1.0x is --steps 5"),
+        (["--t1", "3,1.5x", "--lambda", "0,1", "--steps", "5"], (2, 2), "--t1 3 is 3 steps, fewer than --steps 5"),
+    ],
+)
+def test_values_that_exclude_each_other_are_named_and_left_out_where_others_remain(
+    cli: Callable[..., Any], arguments: list[str], cells: tuple[int, int], why: str
+) -> None:
+    code, out, err = cli("sweep", *arguments, "--dry-run", "--json", "--size", "64", "--models", "lite")
+    document = json.loads(out)
+    assert (code, document["plan"]["cells"], document["plan"]["left_out"]) == (0, *cells), err
+    said = [notice for notice in document["notices"] if "left out" in notice]
+    assert len(said) == bool(why)
+    assert why in "".join(said)
+
+
+def test_a_cell_that_cannot_be_is_empty_with_its_reason_and_the_sweep_is_complete_without_it(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    arguments = ("sweep", "--t1", "1x,2x", "--round-trip", "-o", "s", "--json", *QUICK)
+    code, out, err = cli(*arguments)
+    assert code == 0, err
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    left, made = manifest["cells"]
+    assert (left["status"], made["status"], left["command"]) == ("impossible", "done", "")
+    assert left["error"] == "--round-trip has no way to go: --t1 1.0x is --steps 2."
+    assert left["error"] in (tmp_path / "s" / "index.html").read_text(encoding="utf-8")
+    assert [path.name for path in (tmp_path / "s" / "cells").iterdir()] == ["2-t1-2.0x.png"]
+    assert "1 of 1 cells are there already." in cli(*arguments)[2]
+    code, out, _ = cli("inspect", str(tmp_path / "s"))
+    assert (code, "1 done, 1 impossible" in out) == (0, True)
+
+
 def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
     cli: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -104,7 +142,9 @@ def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
         (["a.png", "a prompt", "--prompt", "another"], "exclude each other"),
         (["--batch", "0"], "--batch 0 is outside [1, 10000]"),
         (["--w-content", "0,3", "--guidance-scale", "0"], "turns the losses off"),
-        (["--steps", "10,60", "--t1", "50"], "must not exceed"),
+        (["--steps", "60,70", "--t1", "50"], "must not exceed"),
+        (["--round-trip", "--t1", "1.0x", "--lambda", "0,1"], "--round-trip has no way to go: --t1 1.0x is --steps"),
+        (["--t1", "1.2x,200x"], "outside [1x, 100x]"),
         (["--lambda", "0:1:0.01", "--t1", "1x,1.1x,1.2x"], "--no-grid"),
         (["--prompt", "xylophonic qwertz", "--prompt", "mosaic"], "know no word"),
         (["--dry-run", "--force"], "--force has no effect"),

@@ -69,13 +69,13 @@ class Runner:
         self.notices: list[str] = []
         self.made: dict[int, Made] = {}
         self.failed: dict[int, Exception] = {}
-        for cell in plan.cells:
+        for cell in plan.possible:
             made = folder.made(cell)
             if made is not None:
                 self.made[cell.index] = made
         self.resumed = len(self.made)
         self.scorer = Scorer(stylizer.components, self.subject)
-        self._total = sum(_work(plan, cell) for cell in plan.cells if cell.index not in self.made) or 1.0
+        self._total = sum(_work(plan, cell) for cell in plan.possible if cell.index not in self.made) or 1.0
         self._done = 0.0
 
     def run(self) -> Iterator[Progress]:
@@ -105,7 +105,7 @@ class Runner:
 
     def photo_scores(self) -> dict[str, float]:
         """The scores of the photo itself, against the first cell's prompts."""
-        return self.scorer(self.subject.loaded.rgb, self.conditions(self.plan.cells[0]))
+        return self.scorer(self.subject.loaded.rgb, self.conditions(self.plan.possible[0]))
 
     # --- one group ---------------------------------------------------------------------------------------------------
     def _group(self, group: Group) -> Iterator[Progress]:
