@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from diffstyler_cli.cli.stylize.menu import sweep_words
 from diffstyler_cli.cli.stylize.request import Request
@@ -23,6 +26,7 @@ from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.around import around
 from diffstyler_cli.sweep.axes import parse_values
+from diffstyler_cli.t1 import T1
 
 QUICK = ("--size", "64", "--steps", "2", "--cutouts", "2", "--device", "cpu", "--dtype", "fp32", "--models", "lite")
 FILES = ["cells", "grid.png", "index.html", "manifest.csv", "manifest.json"]
@@ -221,11 +225,29 @@ def test_finer_values_lie_around_the_cell_and_inside_the_range() -> None:
     config = StylizeConfig(lam=1.0, t1="1.2x", steps=50, solver="iplms", seed=3)
     ranges = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.4x"), "solver": ("iplms", "ddim"), "seed": (3, 4)}
     assert around(ranges, config) == {
-        "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.15x", "1.2x", "1.25x", "1.3x"), "solver": ("iplms",), "seed": (3,),
+        "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.2x", "1.3x"), "solver": ("iplms",), "seed": (3,),
     }  # fmt: skip
-    assert around({}, StylizeConfig(lam=0.8))["lam"] == (0.6, 0.7, 0.8, 0.9, 1.0)
-    assert around({"steps": (40, 50)}, StylizeConfig(steps=50))["steps"] == (45, 48, 50, 52, 55)
+    assert around({}, StylizeConfig(lam=0.8))["lam"] == (0.6, 0.8, 1.0)
+    assert around({"steps": (40, 50)}, StylizeConfig(steps=50))["steps"] == (45, 50, 55)
+    assert around({"steps": (1, 2)}, StylizeConfig(steps=1))["steps"] == (1, 2, 3)
     assert around({"t1": ("50", "70")}, StylizeConfig(t1="50", steps=50))["t1"] == ("50", "55", "60")
+
+
+@given(
+    st.integers(1, 60), st.integers(0, 4000), st.booleans(), st.booleans(), st.lists(st.integers(0, 3000), max_size=4)
+)
+def test_neighbours_in_t1_are_three_different_numbers_of_steps(
+    T: int, more: int, multiple: bool, round_trip: bool, others: list[int]
+) -> None:
+    t1 = str(T1(1 + more / 1000, True)) if multiple else str(T + max(1, more))
+    config = StylizeConfig(steps=T, t1=t1, round_trip=round_trip)
+    assume(not config.no_round_trip())
+    ranges = {"t1": tuple(dict.fromkeys([t1, *(str(T1(1 + other / 1000, True)) for other in others)]))}
+    values = around(ranges, config)["t1"]
+    steps = [dataclasses.replace(config, t1=value).validate().t1_steps() for value in values]
+    assert len(set(steps)) == 3
+    assert t1 in values
+    assert not any(dataclasses.replace(config, t1=value).no_round_trip() for value in values)
 
 
 def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
@@ -234,7 +256,7 @@ def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
     config = StylizeConfig(lam=0.5, w_content=9.0, size=128, seed=5)
     line = shlex.split(closer(request, config, ("oil painting",), Path("second")).command_line())
     assert line[:4] == ["diffstyler", "sweep", "photo.jpg", "oil painting"]
-    assert parse_values("lam", line[line.index("--lambda") + 1]) == (0.25, 0.375, 0.5, 0.625, 0.75)
+    assert parse_values("lam", line[line.index("--lambda") + 1]) == (0.25, 0.5, 0.75)
     assert [line[line.index(flag) + 1] for flag in ("--w-content", "--size", "--seed", "-o")] == [
         "9",
         "128",
@@ -247,7 +269,7 @@ def test_around_a_stylised_picture() -> None:
     request = Request("photo.jpg", ("mosaic",), settings={"lam": 0.4, "seed": 9, "steps": 20}, output="out.png")
     words = sweep_words(request, StylizeConfig(lam=0.4, seed=9, steps=20))
     assert words[:3] == ["sweep", "photo.jpg", "mosaic"]
-    assert parse_values("lam", words[words.index("--lambda") + 1]) == (0.2, 0.3, 0.4, 0.5, 0.6)
-    assert len(parse_values("t1", words[words.index("--t1") + 1])) == 5
+    assert parse_values("lam", words[words.index("--lambda") + 1]) == (0.2, 0.4, 0.6)
+    assert parse_values("t1", words[words.index("--t1") + 1]) == ("1.0x", "1.1x", "1.3x")
     given = {flag: words[words.index(flag) + 1] for flag in ("--seed", "--steps", "-o")}
     assert given == {"--seed": "9", "--steps": "20", "-o": "photo-sweep"}
