@@ -22,6 +22,8 @@ from diffstyler_cli.cli.stylize.request import Request
 from diffstyler_cli.cli.sweep.menu import closer
 from diffstyler_cli.cli.sweep.request import SweepRequest
 from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.images import read_image
+from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.around import around
@@ -112,6 +114,33 @@ def test_a_cell_that_cannot_be_is_empty_with_its_reason_and_the_sweep_is_complet
     assert "1 of 1 cells are there already." in cli(*arguments)[2]
     code, out, _ = cli("inspect", str(tmp_path / "s"))
     assert (code, "1 done, 1 impossible" in out) == (0, True)
+
+
+def test_equal_values_are_named_and_their_picture_is_made_once(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[str] = []
+    whole = run.run_sampling
+
+    def sample(*arguments: Any) -> Any:
+        made.extend(config.t1 for config in arguments[5])
+        return whole(*arguments)
+
+    monkeypatch.setattr(run, "run_sampling", sample)
+    code, out, err = cli("sweep", "--t1", "1.0x,1.05x,2x", "-o", "s", "--json", *QUICK)
+    assert code == 0, err
+    document = json.loads(out)
+    assert "--t1 1.0x = 1.05x (2 steps)." in " ".join(document["notices"])
+    assert made == ["1.0x", "2.0x"]
+    assert [cell["status"] for cell in document["cells"]] == ["done"] * 3
+    first, same, other = sorted((tmp_path / "s" / "cells").iterdir())
+    recipes = [read_recipe(path) or {} for path in (first, same)]
+    assert [recipe["settings"]["t1"] for recipe in recipes] == ["1.0x", "1.05x"]
+    pictures = [read_image(path).fingerprint for path in (first, same, other)]
+    assert pictures[0] == pictures[1] != pictures[2]
+    same.unlink()
+    assert "2 of 3 cells are there already." in cli("sweep", "--t1", "1.0x,1.05x,2x", "-o", "s", *QUICK)[2]
+    assert read_image(same).fingerprint == pictures[0]
 
 
 def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(

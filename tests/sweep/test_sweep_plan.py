@@ -68,6 +68,24 @@ def test_cells_whose_values_exclude_each_other_keep_their_place_and_cost_nothing
     assert notice == ("1 of 4 pictures are left out: --t1 50 is 50 steps, fewer than --steps 60: T must not exceed T1.")
 
 
+def test_values_that_come_to_the_same_picture_are_found_and_counted_once() -> None:
+    config = dataclasses.replace(CONFIG, steps=4)
+    ranges = {"lam": (0.0, 0.5), "t1": ("1.0x", "1.05x", "2x"), "prompt": ("a", "a:1.4", "b:2")}
+    plan = Plan(config, ranges, ())
+    assert sorted(len(cells) for cells in plan.same) == [1, 1, 2, 2, 2, 2, 4, 4]
+    assert plan.evaluations().art == 8 * 4
+    assert plan.separate_evaluations().art == 18 * 4
+    (notice,) = plan.notices()
+    assert notice == (
+        "Values that come to the same picture, which is made once: "
+        "--t1 1.0x = 1.05x (4 steps) with --prompt 'a' = 'a:1.4'; --prompt 'a' = 'a:1.4'; --t1 1.0x = 1.05x (4 steps)."
+    )
+    weights = {"prompt_weight": (1.0, 2.0), "prompt": ("a", "b:2")}
+    assert [len(cells) for cells in Plan(config, weights, ()).same] == [1, 1, 2]
+    assert [len(cells) for cells in Plan(config, weights, (), (None,)).same] == [1] * 4
+    assert Plan(config, {"lam": (0.0, 0.5), "t1": ("1.0x", "1.5x")}, ("a",)).notices() == []
+
+
 def test_a_plan_is_its_description() -> None:
     ranges = {"lam": LAMBDAS, "t1": ("1x",)}
     one, same = (Plan(CONFIG, ranges, ("a",)).description() for _ in range(2))

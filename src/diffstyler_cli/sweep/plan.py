@@ -16,12 +16,12 @@ from ..config import StylizeConfig
 from ..diffusion.dual import NO_SHARE
 from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
-from ..naming import slug
+from ..naming import cut, slug
 from ..prompts import parse_prompt
 from .axes import MOST_CELLS, PROMPT, Axis, axes
 
-MOST_REASONS = 4
-"""Of those why cells cannot be, how many a message tells."""
+MOST_TOLD = 4
+"""Of the reasons why cells cannot be, and of equal values, how many a message tells."""
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,46 @@ class Plan:
 
     def notices(self) -> list[str]:
         """What a person should know about the values before anything is made."""
+        told = []
         left_out = len(self.cells) - len(self.possible)
-        return [f"{left_out} of {len(self.cells)} pictures are left out: {self._reasons()}."] if left_out else []
+        if left_out:
+            told.append(f"{left_out} of {len(self.cells)} pictures are left out: {self._reasons()}.")
+        same = [self._equal_values(cells) for cells in self.same if len(cells) > 1]
+        if same:
+            told.append(f"Values that come to the same picture, which is made once: {_listed(same)}.")
+        return told
 
     def _reasons(self) -> str:
-        reasons = list(dict.fromkeys(cell.impossible.removesuffix(".") for cell in self.cells if cell.impossible))
-        more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
-        return "; ".join(reasons[:MOST_REASONS] + more)
+        return _listed([cell.impossible.removesuffix(".") for cell in self.cells if cell.impossible])
+
+    def _equal_values(self, cells: Sequence[Cell]) -> str:
+        """The values in which cells that are the same picture differ: "--t1 1.0x = 1.05x (4 steps)"."""
+        words = []
+        for axis in self.axes:
+            values = list(dict.fromkeys(axis.label(cell.values[axis.name]) for cell in cells))
+            values = list(map(cut, values)) if axis.name == PROMPT else values
+            if len(values) > 1:
+                steps = f" ({cells[0].config.t1_steps()} steps)" if axis.name == "t1" else ""
+                words.append(f"{axis.flag} {' = '.join(values)}{steps}")
+        return " with ".join(words)
 
     # --- work --------------------------------------------------------------------------------------------------------
+    @cached_property
+    def same(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells that can be made, those that come to the same picture together."""
+        found: dict[Any, list[Cell]] = {}
+        for cell in self.possible:
+            found.setdefault(self._picture(cell), []).append(cell)
+        return tuple(map(tuple, found.values()))
+
+    def _picture(self, cell: Cell) -> Any:
+        """What a cell's picture depends on: T1 in steps, and --prompt-weight only by what has no weight of its own."""
+        config, default = cell.config, cell.config.prompt_weight
+        prompts = [parse_prompt(text) for text in cell.prompts]
+        asked = tuple((prompt.text, default if prompt.weight is None else prompt.weight) for prompt in prompts)
+        weight = default if None in self.styles else 0.0
+        return dataclasses.replace(config, t1=str(config.t1_steps()), prompt_weight=weight), asked
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The cells that can be made, in the order in which they are."""
@@ -188,7 +219,7 @@ class Plan:
     def evaluations(self) -> Evaluations:
         """Of the whole sweep."""
         shared = [self.free_evaluations(group.config) for group in self.groups]
-        return sum(map(self.cell_evaluations, self.possible), sum(shared, Evaluations()))
+        return sum((self.cell_evaluations(cells[0]) for cells in self.same), sum(shared, Evaluations()))
 
     def separate_evaluations(self) -> Evaluations:
         """Of one `stylize` a cell."""
@@ -227,6 +258,13 @@ class Plan:
 def digest(description: Mapping[str, Any]) -> str:
     """A fingerprint of a JSON value."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Each text once, the first few of many."""
+    once = list(dict.fromkeys(texts))
+    more = [f"and {len(once) - MOST_TOLD} more"] if len(once) > MOST_TOLD else []
+    return "; ".join(once[:MOST_TOLD] + more)
 
 
 def _impossible(config: StylizeConfig) -> str:
