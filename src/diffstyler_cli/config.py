@@ -189,6 +189,12 @@ class StylizeConfig:
         self.t1_steps()
         return self
 
+    def no_round_trip(self) -> str:
+        """Why the round trip that is asked for has no way to go; "" where it has one, or none is asked for."""
+        if not self.round_trip or self.t1_steps() > self.steps:
+            return ""
+        return f"--round-trip has no way to go: --t1 {self.t1} is --steps {self.steps}."
+
 
 @dataclass(frozen=True)
 class MachineConfig:

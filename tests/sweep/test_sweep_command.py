@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -13,16 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from diffstyler_cli.cli.stylize.menu import sweep_words
 from diffstyler_cli.cli.stylize.request import Request
 from diffstyler_cli.cli.sweep.menu import closer
 from diffstyler_cli.cli.sweep.request import SweepRequest
 from diffstyler_cli.config import StylizeConfig
+from diffstyler_cli.images import read_image
+from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.around import around
 from diffstyler_cli.sweep.axes import parse_values
+from diffstyler_cli.t1 import T1
 
 QUICK = ("--size", "64", "--steps", "2", "--cutouts", "2", "--device", "cpu", "--dtype", "fp32", "--models", "lite")
 FILES = ["cells", "grid.png", "index.html", "manifest.csv", "manifest.json"]
@@ -72,6 +78,71 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[...,
     assert "4 pictures" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "cells", "why"),
+    [
+        (["--t1", "10", "--steps", "5,8"], (2, 0), ""),
+        (["--t1", "10", "--steps", "5,12"], (1, 1), "--t1 10 is 10 steps, fewer than --steps 12"),
+        (["--t1", "1.0x,1.2x", "--steps", "5", "--round-trip"], (1, 1), "--t1 1.0x is --steps 5"),
+        (["--t1", "3,1.5x", "--lambda", "0,1", "--steps", "5"], (2, 2), "--t1 3 is 3 steps, fewer than --steps 5"),
+    ],
+)
+def test_values_that_exclude_each_other_are_named_and_left_out_where_others_remain(
+    cli: Callable[..., Any], arguments: list[str], cells: tuple[int, int], why: str
+) -> None:
+    code, out, err = cli("sweep", *arguments, "--dry-run", "--json", "--size", "64", "--models", "lite")
+    document = json.loads(out)
+    assert (code, document["plan"]["cells"], document["plan"]["left_out"]) == (0, *cells), err
+    said = [notice for notice in document["notices"] if "left out" in notice]
+    assert len(said) == bool(why)
+    assert why in "".join(said)
+
+
+def test_a_cell_that_cannot_be_is_empty_with_its_reason_and_the_sweep_is_complete_without_it(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    arguments = ("sweep", "--t1", "1x,2x", "--round-trip", "-o", "s", "--json", *QUICK)
+    code, out, err = cli(*arguments)
+    assert code == 0, err
+    manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
+    assert manifest["complete"]
+    left, made = manifest["cells"]
+    assert (left["status"], made["status"], left["command"]) == ("impossible", "done", "")
+    assert left["error"] == "--round-trip has no way to go: --t1 1.0x is --steps 2."
+    assert left["error"] in (tmp_path / "s" / "index.html").read_text(encoding="utf-8")
+    assert [path.name for path in (tmp_path / "s" / "cells").iterdir()] == ["2-t1-2.0x.png"]
+    assert "1 of 1 cells are there already." in cli(*arguments)[2]
+    code, out, _ = cli("inspect", str(tmp_path / "s"))
+    assert (code, "1 done, 1 impossible" in out) == (0, True)
+
+
+def test_equal_values_are_named_and_their_picture_is_made_once(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[str] = []
+    whole = run.run_sampling
+
+    def sample(*arguments: Any) -> Any:
+        made.extend(config.t1 for config in arguments[5])
+        return whole(*arguments)
+
+    monkeypatch.setattr(run, "run_sampling", sample)
+    code, out, err = cli("sweep", "--t1", "1.0x,1.05x,2x", "-o", "s", "--json", *QUICK)
+    assert code == 0, err
+    document = json.loads(out)
+    assert "--t1 1.0x = 1.05x (2 steps)." in " ".join(document["notices"])
+    assert made == ["1.0x", "2.0x"]
+    assert [cell["status"] for cell in document["cells"]] == ["done"] * 3
+    first, same, other = sorted((tmp_path / "s" / "cells").iterdir())
+    recipes = [read_recipe(path) or {} for path in (first, same)]
+    assert [recipe["settings"]["t1"] for recipe in recipes] == ["1.0x", "1.05x"]
+    pictures = [read_image(path).fingerprint for path in (first, same, other)]
+    assert pictures[0] == pictures[1] != pictures[2]
+    same.unlink()
+    assert "2 of 3 cells are there already." in cli("sweep", "--t1", "1.0x,1.05x,2x", "-o", "s", *QUICK)[2]
+    assert read_image(same).fingerprint == pictures[0]
+
+
 def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
     cli: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -104,7 +175,9 @@ def test_a_cell_that_fails_is_exit_6_an_empty_cell_and_made_by_the_next_run(
         (["a.png", "a prompt", "--prompt", "another"], "exclude each other"),
         (["--batch", "0"], "--batch 0 is outside [1, 10000]"),
         (["--w-content", "0,3", "--guidance-scale", "0"], "turns the losses off"),
-        (["--steps", "10,60", "--t1", "50"], "must not exceed"),
+        (["--steps", "60,70", "--t1", "50"], "must not exceed"),
+        (["--round-trip", "--t1", "1.0x", "--lambda", "0,1"], "--round-trip has no way to go: --t1 1.0x is --steps"),
+        (["--t1", "1.2x,200x"], "outside [1x, 100x]"),
         (["--lambda", "0:1:0.01", "--t1", "1x,1.1x,1.2x"], "--no-grid"),
         (["--prompt", "xylophonic qwertz", "--prompt", "mosaic"], "know no word"),
         (["--dry-run", "--force"], "--force has no effect"),
@@ -181,11 +254,29 @@ def test_finer_values_lie_around_the_cell_and_inside_the_range() -> None:
     config = StylizeConfig(lam=1.0, t1="1.2x", steps=50, solver="iplms", seed=3)
     ranges = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.4x"), "solver": ("iplms", "ddim"), "seed": (3, 4)}
     assert around(ranges, config) == {
-        "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.15x", "1.2x", "1.25x", "1.3x"), "solver": ("iplms",), "seed": (3,),
+        "lam": (0.75, 0.875, 1.0), "t1": ("1.1x", "1.2x", "1.3x"), "solver": ("iplms",), "seed": (3,),
     }  # fmt: skip
-    assert around({}, StylizeConfig(lam=0.8))["lam"] == (0.6, 0.7, 0.8, 0.9, 1.0)
-    assert around({"steps": (40, 50)}, StylizeConfig(steps=50))["steps"] == (45, 48, 50, 52, 55)
+    assert around({}, StylizeConfig(lam=0.8))["lam"] == (0.6, 0.8, 1.0)
+    assert around({"steps": (40, 50)}, StylizeConfig(steps=50))["steps"] == (45, 50, 55)
+    assert around({"steps": (1, 2)}, StylizeConfig(steps=1))["steps"] == (1, 2, 3)
     assert around({"t1": ("50", "70")}, StylizeConfig(t1="50", steps=50))["t1"] == ("50", "55", "60")
+
+
+@given(
+    st.integers(1, 60), st.integers(0, 4000), st.booleans(), st.booleans(), st.lists(st.integers(0, 3000), max_size=4)
+)
+def test_neighbours_in_t1_are_three_different_numbers_of_steps(
+    T: int, more: int, multiple: bool, round_trip: bool, others: list[int]
+) -> None:
+    t1 = str(T1(1 + more / 1000, True)) if multiple else str(T + max(1, more))
+    config = StylizeConfig(steps=T, t1=t1, round_trip=round_trip)
+    assume(not config.no_round_trip())
+    ranges = {"t1": tuple(dict.fromkeys([t1, *(str(T1(1 + other / 1000, True)) for other in others)]))}
+    values = around(ranges, config)["t1"]
+    steps = [dataclasses.replace(config, t1=value).validate().t1_steps() for value in values]
+    assert len(set(steps)) == 3
+    assert t1 in values
+    assert not any(dataclasses.replace(config, t1=value).no_round_trip() for value in values)
 
 
 def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
@@ -194,7 +285,7 @@ def test_the_finer_sweep_is_a_command_that_parses_back() -> None:
     config = StylizeConfig(lam=0.5, w_content=9.0, size=128, seed=5)
     line = shlex.split(closer(request, config, ("oil painting",), Path("second")).command_line())
     assert line[:4] == ["diffstyler", "sweep", "photo.jpg", "oil painting"]
-    assert parse_values("lam", line[line.index("--lambda") + 1]) == (0.25, 0.375, 0.5, 0.625, 0.75)
+    assert parse_values("lam", line[line.index("--lambda") + 1]) == (0.25, 0.5, 0.75)
     assert [line[line.index(flag) + 1] for flag in ("--w-content", "--size", "--seed", "-o")] == [
         "9",
         "128",
@@ -207,8 +298,8 @@ def test_around_a_stylised_picture() -> None:
     request = Request("photo.jpg", ("mosaic",), settings={"lam": 0.4, "seed": 9, "steps": 20}, output="out.png")
     words = sweep_words(request, StylizeConfig(lam=0.4, seed=9, steps=20))
     assert words[:3] == ["sweep", "photo.jpg", "mosaic"]
-    assert parse_values("lam", words[words.index("--lambda") + 1]) == (0.2, 0.3, 0.4, 0.5, 0.6)
-    assert len(parse_values("t1", words[words.index("--t1") + 1])) == 5
+    assert parse_values("lam", words[words.index("--lambda") + 1]) == (0.2, 0.4, 0.6)
+    assert parse_values("t1", words[words.index("--t1") + 1]) == ("1.0x", "1.1x", "1.3x")
     given = {flag: words[words.index(flag) + 1] for flag in ("--seed", "--steps", "-o")}
     assert given == {"--seed": "9", "--steps": "20", "-o": "photo-sweep"}
 

@@ -52,10 +52,38 @@ def test_network_passes_are_counted_by_hand() -> None:
 
 
 def test_values_that_do_not_go_together_are_refused_before_anything_runs() -> None:
-    with pytest.raises(UsageError, match="must not exceed"):
-        Plan(CONFIG, {"steps": (20, 60), "t1": ("50",)}, ("a",))
+    with pytest.raises(UsageError, match="fewer than --steps 60: T must not exceed T1; "):
+        Plan(CONFIG, {"steps": (60, 70), "t1": ("50",)}, ("a",))
     with pytest.raises(UsageError, match="more than"):
         Plan(CONFIG, {"seed": tuple(range(200)), "lam": tuple(n / 100 for n in range(101))}, ("a",))
+
+
+def test_cells_whose_values_exclude_each_other_keep_their_place_and_cost_nothing() -> None:
+    plan = Plan(CONFIG, {"steps": (20, 60), "t1": ("50", "1.2x")}, ("a",))
+    assert [bool(cell.impossible) for cell in plan.cells] == [False, False, True, False]
+    assert [cell.index for cell in plan.possible] == [0, 1, 3]
+    assert sorted(c.index for g in plan.groups for b in g.batches for c in b) == [0, 1, 3]
+    assert plan.evaluations().art == 20 + 20 + 60
+    (notice,) = plan.notices()
+    assert notice == ("1 of 4 pictures are left out: --t1 50 is 50 steps, fewer than --steps 60: T must not exceed T1.")
+
+
+def test_values_that_come_to_the_same_picture_are_found_and_counted_once() -> None:
+    config = dataclasses.replace(CONFIG, steps=4)
+    ranges = {"lam": (0.0, 0.5), "t1": ("1.0x", "1.05x", "2x"), "prompt": ("a", "a:1.4", "b:2")}
+    plan = Plan(config, ranges, ())
+    assert sorted(len(cells) for cells in plan.same) == [1, 1, 2, 2, 2, 2, 4, 4]
+    assert plan.evaluations().art == 8 * 4
+    assert plan.separate_evaluations().art == 18 * 4
+    (notice,) = plan.notices()
+    assert notice == (
+        "Values that come to the same picture, which is made once: "
+        "--t1 1.0x = 1.05x (4 steps) with --prompt 'a' = 'a:1.4'; --prompt 'a' = 'a:1.4'; --t1 1.0x = 1.05x (4 steps)."
+    )
+    weights = {"prompt_weight": (1.0, 2.0), "prompt": ("a", "b:2")}
+    assert [len(cells) for cells in Plan(config, weights, ()).same] == [1, 1, 2]
+    assert [len(cells) for cells in Plan(config, weights, (), (None,)).same] == [1] * 4
+    assert Plan(config, {"lam": (0.0, 0.5), "t1": ("1.0x", "1.5x")}, ("a",)).notices() == []
 
 
 def test_a_plan_is_its_description() -> None:

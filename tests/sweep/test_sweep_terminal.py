@@ -51,7 +51,8 @@ class Screen:
 def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path) -> None:
     quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
     window = Screen(tmp_path, "sweep", "--lambda", "0,1", "--preview", "-o", "s", *quick)
-    menu = window.see("What next?")
+    window.see("What next?")
+    menu = window.see("   done")
     assert "2/2 cells" in menu
     assert "▀▀▀" in menu, "finished cells are shown"
     assert "keep a cell under a name" in menu
@@ -81,11 +82,13 @@ def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "photo.jpg")
     quick = ["--size", "64", "--steps", "1", "--cutouts", "1", "--models", "lite", "--seed", "4"]
     window = Screen(tmp_path, "stylize", "photo.jpg", "mosaic", "-o", "out.png", "--interactive", *quick)
-    assert "sweep around this  (diffstyler sweep ..." in window.see("done")
+    words = "--lambda 0.7,0.9,1 --t1 1.1x,1.5x,2.6x"  # T1 in 1, 2 and 3 steps
+    assert f"sweep around this  (diffstyler sweep ... {words})" in window.see("done")
     window.press(DOWN * 4 + ENTER)
     window.see("sweep finer around a cell")
     manifest = json.loads((tmp_path / "photo-sweep" / "manifest.json").read_bytes())
     assert manifest["complete"]
     assert {cell["settings"]["seed"] for cell in manifest["cells"]} == {4}
     assert [axis["name"] for axis in manifest["axes"]] == ["lam", "t1"]
+    assert len(manifest["cells"]) == 9
     window.child.close(force=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..config import StylizeConfig, options
-from ..t1 import T1
+from ..t1 import MOST_MULTIPLES, MOST_STEPS, T1
 from .axes import PROMPT
+
+DEFAULT_STEP = 0.2
+"""Of λ, and of T1 in multiples of T."""
+_CLOSEST = {"float": 1e-6, "t1": 1e-3}
 
 
 def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[str, tuple[Any, ...]]:
@@ -18,25 +23,60 @@ def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[s
     axes = {name: values for name, values in ranges.items() if len(values) > 1 and name != PROMPT}
     numeric = {name: values for name, values in axes.items() if not options()[name].choices and name != "seed"}
     fixed = {name: (getattr(config, name),) for name in axes if name not in numeric}
-    wide = numeric or {"lam": (0.0, 0.4, 0.8), "t1": ("1.0x", "1.4x")}
+    wide: Mapping[str, Sequence[Any]] = numeric or {"lam": (), "t1": ()}
     return {**fixed, **{name: _near(name, values, config) for name, values in wide.items()}}
 
 
 def _near(name: str, values: Sequence[Any], config: StylizeConfig) -> tuple[Any, ...]:
-    """Five values about that of `config`, a quarter of the way to its nearest neighbour apart, inside the range."""
-    value, option = getattr(config, name), options()[name]
+    """Three values about that of `config`, half the way to its nearest neighbour apart, inside the range."""
     if name == "t1":
-        length = T1.parse(value)
-        others = [T1.parse(text) for text in values]
-        low = 1.0 if length.multiple else float(config.steps)
-        numbers = _five(length.value, [t.value for t in others if t.multiple == length.multiple], low, None)
-        made = [T1(n if length.multiple else float(round(n)), length.multiple) for n in numbers]
-        return tuple(dict.fromkeys(map(str, made)))
-    numbers = _five(value, values, option.low, option.high)
-    return tuple(dict.fromkeys(round(n) if isinstance(value, int) else n for n in numbers))
+        return _near_t1(values, config)
+    here, option = getattr(config, name), options()[name]
+    low = -math.inf if option.low is None else option.low
+    high = math.inf if option.high is None else option.high
+    step = _step(here, values)
+    if isinstance(here, int):
+        return tuple(map(round, _three(here, step, low, high, round)))
+    return tuple(_three(here, max(step, _CLOSEST["float"]), low, high, lambda value: round(value, 6)))
 
 
-def _five(here: float, others: Sequence[float], low: float | None, high: float | None) -> list[float]:
-    step = min((abs(other - here) for other in others if other != here), default=0.4) / 4
-    near = [round(here + offset * step, 6) for offset in (-2, -1, 0, 1, 2)]
-    return [n for n in near if (low is None or n >= low) and (high is None or n <= high)]
+def _near_t1(values: Sequence[str], config: StylizeConfig) -> tuple[str, ...]:
+    """Values that are different numbers of steps at the T of `config`, in the form of its own."""
+    T, length = config.steps, T1.parse(config.t1)
+    step = max(_CLOSEST["t1"], _step(length.multiples(T), [T1.parse(text).multiples(T) for text in values]))
+    least = T + 1 if config.round_trip else T
+    if length.multiple:
+        found = _three(
+            length.value, step, math.ceil(1000 * least / T) / 1000, MOST_MULTIPLES, lambda value: round(value * T)
+        )
+    else:
+        found = [float(round(v)) for v in _three(length.value, step * T, least, MOST_STEPS, round)]
+    return tuple(str(T1(value, length.multiple)) for value in found)
+
+
+def _step(here: float, others: Sequence[float]) -> float:
+    return min((abs(other - here) / 2 for other in others if other != here), default=DEFAULT_STEP)
+
+
+def _three(here: float, step: float, low: float, high: float, same: Callable[[float], float]) -> list[float]:
+    """`here`, and a value on either side at least `step` away, further where `same` finds them the same.
+
+    At an end of the range both are on the other side, at half the distance. There are fewer where there is no room.
+    """
+
+    def beyond(start: float, by: float) -> float | None:
+        for count in range(1, 10_000):
+            value = min(max(round(start + count * by, 6), low), high)
+            if same(value) != same(start):
+                return value
+            if value <= low if by < 0 else value >= high:
+                break
+        return None
+
+    below, above = beyond(here, -step), beyond(here, step)
+    if below is not None and above is not None:
+        return [below, here, above]
+    way = step / 2 if below is None else -step / 2
+    first = beyond(here, way)
+    second = None if first is None else beyond(first, way)
+    return sorted(value for value in (here, first, second) if value is not None)

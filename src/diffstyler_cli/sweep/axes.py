@@ -82,7 +82,9 @@ def parse_values(name: str, text: str) -> tuple[Any, ...]:
     for index, value in enumerate(values):
         if value in values[:index]:
             raise UsageError(f"{options()[name].flag} {cut(text)} has {value} twice.", "Give each value once.")
-        if name != "t1":  # T1 depends on --steps: the plan checks it cell by cell
+        if name == "t1":  # whether it goes with --steps, the plan finds out cell by cell
+            T1.parse(value)
+        else:
             StylizeConfig().with_overrides({name: value}).validate()
     return tuple(values)
 

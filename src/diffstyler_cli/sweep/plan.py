@@ -16,9 +16,12 @@ from ..config import StylizeConfig
 from ..diffusion.dual import NO_SHARE
 from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
-from ..naming import slug
+from ..naming import cut, slug
 from ..prompts import parse_prompt
 from .axes import MOST_CELLS, PROMPT, Axis, axes
+
+MOST_TOLD = 4
+"""Of the reasons why cells cannot be, and of equal values, how many a message tells."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Cell:
     column: int
     file: str
     """Where it goes in the sweep's folder: cells/07-lambda-0.25-t1-1.2x.png"""
+    impossible: str = ""
+    """Why its values exclude each other; "" where they do not."""
 
 
 class Evaluations(NamedTuple):
@@ -77,7 +82,8 @@ class Plan:
         prompts: what all cells ask for, where prompts are no axis.
         styles: how many style images there are, and their weights.
 
-    Raises `UsageError` for a value that does not go with the others, and for more than `MOST_CELLS` cells.
+    Cells whose values exclude each other keep their place in the layout and are not made. Raises `UsageError` where no
+    cell is left, and for more than `MOST_CELLS` cells.
     """
 
     def __init__(
@@ -96,6 +102,10 @@ class Plan:
         if count > MOST_CELLS:
             raise UsageError(f"The axes make {count} pictures, more than {MOST_CELLS}.", "Give fewer values.")
         self.cells = tuple(self._cells(count))
+        self.possible = tuple(cell for cell in self.cells if not cell.impossible)
+        """The cells that can be made."""
+        if not self.possible:
+            raise UsageError(f"No picture can be made: {self._reasons()}.", "Raise --t1, or lower --steps.")
 
     # --- layout ------------------------------------------------------------------------------------------------------
     @property
@@ -124,12 +134,53 @@ class Plan:
         first = self.grids[grid][0]
         return {axis: first.values[axis.name] for axis in self.axes[2:]}
 
+    def notices(self) -> list[str]:
+        """What a person should know about the values before anything is made."""
+        told = []
+        left_out = len(self.cells) - len(self.possible)
+        if left_out:
+            told.append(f"{left_out} of {len(self.cells)} pictures are left out: {self._reasons()}.")
+        same = [self._equal_values(cells) for cells in self.same if len(cells) > 1]
+        if same:
+            told.append(f"Values that come to the same picture, which is made once: {_listed(same)}.")
+        return told
+
+    def _reasons(self) -> str:
+        return _listed([cell.impossible.removesuffix(".") for cell in self.cells if cell.impossible])
+
+    def _equal_values(self, cells: Sequence[Cell]) -> str:
+        """The values in which cells that are the same picture differ: "--t1 1.0x = 1.05x (4 steps)"."""
+        words = []
+        for axis in self.axes:
+            values = list(dict.fromkeys(axis.label(cell.values[axis.name]) for cell in cells))
+            values = list(map(cut, values)) if axis.name == PROMPT else values
+            if len(values) > 1:
+                steps = f" ({cells[0].config.t1_steps()} steps)" if axis.name == "t1" else ""
+                words.append(f"{axis.flag} {' = '.join(values)}{steps}")
+        return " with ".join(words)
+
     # --- work --------------------------------------------------------------------------------------------------------
     @cached_property
+    def same(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells that can be made, those that come to the same picture together."""
+        found: dict[Any, list[Cell]] = {}
+        for cell in self.possible:
+            found.setdefault(self._picture(cell), []).append(cell)
+        return tuple(map(tuple, found.values()))
+
+    def _picture(self, cell: Cell) -> Any:
+        """What a cell's picture depends on: T1 in steps, and --prompt-weight only by what has no weight of its own."""
+        config, default = cell.config, cell.config.prompt_weight
+        prompts = [parse_prompt(text) for text in cell.prompts]
+        asked = tuple((prompt.text, default if prompt.weight is None else prompt.weight) for prompt in prompts)
+        weight = default if None in self.styles else 0.0
+        return dataclasses.replace(config, t1=str(config.t1_steps()), prompt_weight=weight), asked
+
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """All cells in the order in which they are made."""
+        """The cells that can be made, in the order in which they are."""
         groups: dict[Any, dict[Any, list[Cell]]] = {}
-        for cell in self.cells:
+        for cell in self.possible:
             c = cell.config
             batches = groups.setdefault((c.t1_steps(), c.steps, c.solver, c.round_trip), {})
             # the seed outside of what else differs: the contrastive loss keeps what belongs to the latest
@@ -168,12 +219,12 @@ class Plan:
     def evaluations(self) -> Evaluations:
         """Of the whole sweep."""
         shared = [self.free_evaluations(group.config) for group in self.groups]
-        return sum(map(self.cell_evaluations, self.cells), sum(shared, Evaluations()))
+        return sum((self.cell_evaluations(cells[0]) for cells in self.same), sum(shared, Evaluations()))
 
     def separate_evaluations(self) -> Evaluations:
         """Of one `stylize` a cell."""
-        free = (self.free_evaluations(cell.config) for cell in self.cells)
-        return sum(map(self.cell_evaluations, self.cells), sum(free, Evaluations()))
+        free = (self.free_evaluations(cell.config) for cell in self.possible)
+        return sum(map(self.cell_evaluations, self.possible), sum(free, Evaluations()))
 
     # --- identity ----------------------------------------------------------------------------------------------------
     def description(self) -> dict[str, Any]:
@@ -195,18 +246,33 @@ class Plan:
             values = {axis.name: values[axis.name] for axis in self.axes}
             prompts = (str(values[PROMPT]),) if PROMPT in values else self.prompts
             settings = {name: value for name, value in values.items() if name != PROMPT}
-            config = dataclasses.replace(self.config, **settings).validate()
+            config = dataclasses.replace(self.config, **settings)
             words = [f"{a.flag.lstrip('-')}-{_short(a, values[a.name])}" for a in self.axes]
             name = "-".join([f"{index + 1:0{len(str(count))}d}", *words])
             grid, place = divmod(index, columns * rows)
-            yield Cell(
-                index, values, config, prompts, grid, place // columns, place % columns, f"cells/{_cut(name)}.png"
-            )
+            row, column = divmod(place, columns)
+            file = f"cells/{_cut(name)}.png"
+            yield Cell(index, values, config, prompts, grid, row, column, file, _impossible(config))
 
 
 def digest(description: Mapping[str, Any]) -> str:
     """A fingerprint of a JSON value."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Each text once, the first few of many."""
+    once = list(dict.fromkeys(texts))
+    more = [f"and {len(once) - MOST_TOLD} more"] if len(once) > MOST_TOLD else []
+    return "; ".join(once[:MOST_TOLD] + more)
+
+
+def _impossible(config: StylizeConfig) -> str:
+    """Why no picture has these settings; "" where one can have them."""
+    try:
+        return config.validate().no_round_trip()
+    except UsageError as error:
+        return error.message
 
 
 def _weights(prompts: Sequence[str]) -> list[float | None]:

@@ -36,7 +36,7 @@ def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "cell": cell.index + 1,
             "file": cell.file,
-            "status": "done" if made else "failed" if error else "missing",
+            "status": "impossible" if cell.impossible else "done" if made else "failed" if error else "missing",
             "grid": cell.grid + 1,
             "row": cell.row + 1,
             "column": cell.column + 1,
@@ -47,8 +47,8 @@ def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
             "scores": dict(made.scores) if made else {},
             "pareto": False,
             "seconds": made.seconds if made else None,
-            "command": command(cell),
-            "error": _reason(error) if error else None,
+            "command": "" if cell.impossible else command(cell),
+            "error": cell.impossible or (_reason(error) if error else None),
         }
         found.append(row)
     mark_pareto(found)
@@ -57,7 +57,7 @@ def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
 
 def manifest(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> dict[str, Any]:
     """manifest.json; its fields are described in docs/sweep.md."""
-    done = all(row["status"] == "done" for row in cells)
+    done = all(row["status"] in ("done", "impossible") for row in cells)
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -186,6 +186,8 @@ def _picture(runner: Runner, cell: Cell) -> Image.Image | str:
         with Image.open(runner.folder.path / cell.file) as picture:
             picture.load()
             return picture
+    if cell.impossible:
+        return f"left out: {cell.impossible}"
     error = runner.failed.get(cell.index)
     return f"failed: {_reason(error)}" if error else "not made yet"
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from ..pipeline.conditions import Conditions, make_conditions
 from ..pipeline.sampling import make_objective, run_free, run_sampling
 from ..pipeline.style_images import StylePicture
 from ..pipeline.subject import make_subject
+from .axes import PROMPT
 from .folder import Folder, Made
 from .plan import Cell, Group, Plan
 from .scores import Scorer
@@ -69,13 +71,16 @@ class Runner:
         self.notices: list[str] = []
         self.made: dict[int, Made] = {}
         self.failed: dict[int, Exception] = {}
-        for cell in plan.cells:
+        for cell in plan.possible:
             made = folder.made(cell)
             if made is not None:
                 self.made[cell.index] = made
         self.resumed = len(self.made)
         self.scorer = Scorer(stylizer.components, self.subject)
-        self._total = sum(_work(plan, cell) for cell in plan.cells if cell.index not in self.made) or 1.0
+        # of missing cells that come to the same picture the first is made, and written for all
+        missing = (tuple(c for c in cells if c.index not in self.made) for cells in plan.same)
+        self._same = {cells[0].index: cells for cells in missing if cells}
+        self._total = sum(_work(plan, cells[0]) for cells in self._same.values()) or 1.0
         self._done = 0.0
 
     def run(self) -> Iterator[Progress]:
@@ -88,7 +93,9 @@ class Runner:
             Exception: what torch raises where there is no memory even for a single cell.
         """
         for group in self.plan.groups:
-            missing = (tuple(c for c in batch if c.index not in self.made) for batch in group.batches)
+            missing = (
+                tuple(c for c in batch if c.index in self._same and c.index not in self.made) for batch in group.batches
+            )
             left = tuple(filter(None, missing))
             if left:
                 yield from self._group(Group(left))
@@ -105,7 +112,7 @@ class Runner:
 
     def photo_scores(self) -> dict[str, float]:
         """The scores of the photo itself, against the first cell's prompts."""
-        return self.scorer(self.subject.loaded.rgb, self.conditions(self.plan.cells[0]))
+        return self.scorer(self.subject.loaded.rgb, self.conditions(self.plan.possible[0]))
 
     # --- one group ---------------------------------------------------------------------------------------------------
     def _group(self, group: Group) -> Iterator[Progress]:
@@ -166,14 +173,21 @@ class Runner:
             yield Progress(cells, event.phase, event.step, event.steps, before + work * part)
         for cell, result in zip(cells, results, strict=True):
             scores = self.scorer(result.image, conditions)
-            self.made[cell.index] = self.folder.keep(cell, result.image, result.recipe, scores)
+            same = self._same[cell.index]
+            for each in same:
+                recipe = _recipe(result.recipe, each, len(same))
+                self.made[each.index] = self.folder.keep(each, result.image, recipe, scores)
         self._done = before + work
-        yield Progress(cells, "made", work=self._done)
+        yield Progress(self._all(cells), "made", work=self._done)
 
     def _fail(self, cells: tuple[Cell, ...], error: Exception) -> Progress:
-        self.failed.update({cell.index: error for cell in cells})
+        self.failed.update({cell.index: error for cell in self._all(cells)})
         self._done += sum(_work(self.plan, cell) for cell in cells) / self._total
-        return Progress(cells, "failed", work=self._done)
+        return Progress(self._all(cells), "failed", work=self._done)
+
+    def _all(self, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        """With those that come to the same pictures."""
+        return tuple(sorted((each for cell in cells for each in self._same[cell.index]), key=lambda each: each.index))
 
     def _auto_batch(self) -> int:
         """All λ of a row, or as many as fit into `MEMORY_SHARE` of the free memory."""
@@ -184,6 +198,13 @@ class Runner:
         factor = 2 if self.plan.config.guide == "both" else 1
         each = BYTES_PER_PIXEL[self.stylizer.name] * factor * self.subject.x0[0, 0].numel()
         return max(1, min(longest, int(MEMORY_SHARE * free / each)))
+
+
+def _recipe(made: Mapping[str, Any], cell: Cell, count: int) -> dict[str, Any]:
+    """The recipe of a picture that `count` cells have in common, as one of them asks for it; they share the time."""
+    values = {name: value for name, value in cell.values.items() if name != PROMPT}
+    timings = {phase: round(seconds / count, 3) for phase, seconds in made["timings"].items()}
+    return {**made, "settings": {**made["settings"], **values}, "timings": timings}
 
 
 def _work(plan: Plan, cell: Cell) -> float:

@@ -87,7 +87,9 @@ def read_sweep(folder: Path) -> Sweep:
 def report(sweep: Sweep) -> RenderableType:
     """Summary, best cells and Pareto front."""
     states = [cell.get("status") for cell in sweep.cells]
-    counts = [f"{states.count(state)} {state}" for state in ("done", "failed", "missing") if state in states]
+    counts = [
+        f"{states.count(state)} {state}" for state in ("done", "failed", "missing", "impossible") if state in states
+    ]
     head = Text.assemble(
         (brief(str(sweep.folder)), "bold"), "  ", (f"sweep of {len(states)} pictures: {', '.join(counts)}", "dim")
     )

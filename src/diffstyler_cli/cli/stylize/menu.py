@@ -109,7 +109,7 @@ class Next:
     words: Callable[[Request, StylizeConfig], list[str]] | None = None
     """Another command line."""
     names: str = ""
-    """The option that `act` or `words` stands for; a change's options are read off the change."""
+    """The option that `act` stands for; those of a change and of other words are read off them."""
 
 
 def another_seed(request: Request, config: StylizeConfig) -> Request:
@@ -152,7 +152,6 @@ def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
     from ...images.write import next_name
 
     ranges = around({}, config)
-    axes = [word for name, values in ranges.items() for word in (options()[name].flag, render_values(values))]
     photo = Path("picture" if request.image in (None, "-") else str(request.image))
     plain = dataclasses.replace(
         request,
@@ -162,7 +161,12 @@ def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
         force=False,
         metadata=True,
     )
-    return plain.words("sweep", axes)
+    return plain.words("sweep", _axis_words(config))
+
+
+def _axis_words(config: StylizeConfig) -> list[str]:
+    ranges = around({}, config)
+    return [word for name, values in ranges.items() for word in (options()[name].flag, render_values(values))]
 
 
 MENU: tuple[Next, ...] = (
@@ -170,7 +174,7 @@ MENU: tuple[Next, ...] = (
     Next("stronger", change=stronger),
     Next("weaker", change=weaker),
     Next("more content", change=more_content),
-    Next("sweep around this", words=sweep_words, names="diffstyler sweep ... --lambda A:B:C --t1 A:B:C"),
+    Next("sweep around this", words=sweep_words),
     Next("keep as ...", act=keep_as, names="-o NAME"),
 )
 """What the menu offers, before "done". One more choice is one more row."""
@@ -183,7 +187,7 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
     """
     while True:
         requests = [row.change(run.request, run.config) if row.change else run.request for row in MENU]
-        rows = {_label(row, run.request, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
+        rows = {_label(row, run, request): (row, request) for row, request in zip(MENU, requests, strict=True)}
         # a change that changes nothing, such as "stronger" at the limit, or that cannot be run, is not offered
         rows = {
             label: pair
@@ -213,9 +217,12 @@ def _makes_sense(request: Request) -> bool:
     return True
 
 
-def _label(row: Next, before: Request, after: Request) -> str:
+def _label(row: Next, run: Run, after: Request) -> str:
+    before = run.request
     changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
     words = [word for old, word in zip(before.prompts, after.prompts, strict=True) if word != old]
+    if row.words:
+        return escaped(f"{row.label}  ({shlex.join(['diffstyler', 'sweep', '...', *_axis_words(run.config)])})")
     names = row.names or shlex.join([*words, *arguments(changed)])
     return escaped(f"{row.label}  ({names})")
 

@@ -165,8 +165,8 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         "Raise --w-instruction, or leave the option out.",
     )
     yield (
-        ("round_trip",) if config.round_trip and config.t1_steps() == config.steps else (),
-        f"--round-trip has no way to go: --t1 {config.t1} is --steps {config.steps}.",
+        ("round_trip",) if config.no_round_trip() else (),
+        config.no_round_trip(),
         "Raise --t1, for example --t1 1.2x.",
     )
     asked: list[Prompt | StyleImage] = [*request.parsed_prompts(), *request.parsed_style_images()]

@@ -47,7 +47,7 @@ class PlainLines:
         if not finished and now - self._printed_at < PLAIN_SECONDS:
             return
         self._printed_at = now
-        words = [f"{len(self._runner.made)}/{len(self._runner.plan.cells)} cells"]
+        words = [f"{len(self._runner.made)}/{len(self._runner.plan.possible)} cells"]
         if not finished:
             words.append(f"{which(progress.cells)}: {PHASES[progress.phase].lower()} {progress.step}/{progress.steps}")
         if progress.work < 1:
@@ -100,7 +100,7 @@ class Bars:
             self._console.say(f"All in all {time_left(time.monotonic() - self._began, progress.work)}.")
 
     def _count(self) -> str:
-        return f"{len(self._runner.made)}/{len(self._runner.plan.cells)} cells"
+        return f"{len(self._runner.made)}/{len(self._runner.plan.possible)} cells"
 
     def _thumbnails(self, cells: tuple[Cell, ...]) -> RenderableType:
         from rich.table import Table

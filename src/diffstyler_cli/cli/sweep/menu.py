@@ -33,7 +33,8 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
     from ...images.write import free_name
 
     while True:
-        middle = swept.runner.plan.cells[len(swept.runner.plan.cells) // 2]
+        cells = swept.runner.plan.possible
+        middle = cells[len(cells) // 2]
         finer = closer(swept.request, middle.config, middle.prompts, Path("DIR")).range_words()
         labels = {
             KEEP: KEEP,

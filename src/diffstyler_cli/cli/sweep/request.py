@@ -16,6 +16,9 @@ from ..stylize.request import Request, check
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
+TOGETHER = ("t1", "steps", "round_trip")
+"""Settings that may exclude each other: the plan finds out cell by cell."""
+
 
 @dataclass(frozen=True)
 class SweepRequest:
@@ -70,7 +73,8 @@ class SweepRequest:
     def check(self) -> None:
         """Raises `UsageError` for an option that would have no effect on any cell."""
         # where a setting has several values, one that lets the others count stands for it
-        settings = {n: next((v for v in vs if v), vs[0]) for n, vs in self.ranges.items() if n != PROMPT}
+        alone = {name: values for name, values in self.ranges.items() if name not in (PROMPT, *TOGETHER)}
+        settings = {name: next((v for v in values if v), values[0]) for name, values in alone.items()}
         check(dataclasses.replace(self.base, prompts=self.prompts(), settings=settings, output=None))
 
     def folder(self) -> Path:

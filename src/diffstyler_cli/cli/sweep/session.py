@@ -61,7 +61,7 @@ class SweepAccount:
         runner = self.runner
         if runner is None:
             return f"{what}; nothing was written.", ""
-        made, count = len(runner.made), len(runner.plan.cells)
+        made, count = len(runner.made), len(runner.plan.possible)
         if made == count:
             return f"{what}. Kept: {runner.folder.path}", ""
         return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
@@ -106,6 +106,7 @@ class SweepSession:
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
         plan = self._plan(request, stylizer, styles, folder.saved_seed())
+        self.notices.add(plan.notices())
         size = self._check(request, plan, image, folder.path)
         self._announce(plan, size, folder.path)
         if request.dry_run:
@@ -127,8 +128,9 @@ class SweepSession:
             # the seed that was drawn when the sweep began: the same command goes on with the same pictures
             drawn = random.SystemRandom().randrange(DRAWN_SEEDS)
             settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
-        config = dataclasses.replace(request.base, settings=settings).config(stylizer.name)
         pictures = options(StylizeConfig)
+        given = {name: value for name, value in settings.items() if name in pictures}
+        config = StylizeConfig.defaults(stylizer.name).with_overrides(given)  # the plan checks what its cells have
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
         return Plan(config, ranges, request.prompts(), [style.weight for style in styles])
 
@@ -157,13 +159,14 @@ class SweepSession:
         grids = len(plan.grids)
         layout = f"{columns} x {rows}" + (f" in {grids} grids" if grids > 1 else "")
         self.account.planned = {
-            "cells": len(plan.cells), "columns": columns, "rows": rows, "grids": grids,
+            "cells": len(plan.possible), "left_out": len(plan.cells) - len(plan.possible),
+            "columns": columns, "rows": rows, "grids": grids,
             "free_diffusions": len(plan.groups), "disk_bytes": _bytes(plan, size),
             "evaluations": passes._asdict(), "separate_evaluations": alone._asdict(),
         }  # fmt: skip
         cost = f"{len(plan.groups)} free diffusions, {sum(passes)} network passes (one by one: {sum(alone)})"
         disk = f"about {decimal(_bytes(plan, size))} in {folder}"
-        self.console.say(f"{len(plan.cells)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
+        self.console.say(f"{len(plan.possible)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
 
     # --- while -------------------------------------------------------------------------------------------------------
     def _make_cells(self, request: SweepRequest, runner: Runner) -> Swept:
@@ -176,7 +179,7 @@ class SweepSession:
             return request.for_cell(cell.config, cell.prompts).command_line()
 
         if runner.resumed:
-            console.say(f"{runner.resumed} of {len(plan.cells)} cells are there already.")
+            console.say(f"{runner.resumed} of {len(plan.possible)} cells are there already.")
         report.write_manifests(runner, report.rows(runner, command), grid=request.grid)
         try:
             with display(console, runner, preview=self._previews(request)) as show:
@@ -200,7 +203,9 @@ class SweepSession:
             for index, error in runner.failed.items():
                 console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")
             first = explain(next(iter(runner.failed.values())))
-            raise SomeFailed(f"{len(runner.failed)} of {len(plan.cells)} cells failed: {first.message}", first.advice)
+            raise SomeFailed(
+                f"{len(runner.failed)} of {len(plan.possible)} cells failed: {first.message}", first.advice
+            )
         return swept
 
     def _previews(self, request: SweepRequest) -> bool:
@@ -233,4 +238,4 @@ def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequenc
 
 
 def _bytes(plan: Plan, size: tuple[int, int]) -> int:
-    return len(plan.cells) * size[0] * size[1] * BYTES_PER_PIXEL
+    return len(plan.possible) * size[0] * size[1] * BYTES_PER_PIXEL
