@@ -65,7 +65,7 @@ def test_cells_whose_values_exclude_each_other_keep_their_place_and_cost_nothing
     assert sorted(c.index for g in plan.groups for b in g.batches for c in b) == [0, 1, 3]
     assert plan.evaluations().art == 20 + 20 + 60
     (notice,) = plan.notices()
-    assert notice == ("1 of 4 pictures are left out: --t1 50 is 50 steps, fewer than --steps 60: T must not exceed T1.")
+    assert notice == ("Left out, 1 of 4 pictures: --t1 50 is 50 steps, fewer than --steps 60: T must not exceed T1.")
 
 
 def test_values_that_come_to_the_same_picture_are_found_and_counted_once() -> None:

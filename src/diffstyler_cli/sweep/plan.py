@@ -139,7 +139,7 @@ class Plan:
         told = []
         left_out = len(self.cells) - len(self.possible)
         if left_out:
-            told.append(f"{left_out} of {len(self.cells)} pictures are left out: {self._reasons()}.")
+            told.append(f"Left out, {left_out} of {len(self.cells)} pictures: {self._reasons()}.")
         same = [self._equal_values(cells) for cells in self.same if len(cells) > 1]
         if same:
             told.append(f"Values that come to the same picture, which is made once: {_listed(same)}.")
