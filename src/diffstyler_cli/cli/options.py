@@ -6,7 +6,6 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,7 +66,10 @@ def max_pixels(text: str | None) -> int | None:
 
 def readable(text: str) -> str:
     """An argument as text that can be shown and stored: bytes that are no UTF-8 become the replacement character."""
-    return os.fsencode(text).decode("utf-8", "replace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # lone surrogates that stand for no byte
+        return text.encode("utf-8", "replace").decode()
 
 
 def parse(name: str, value: str | bool) -> Any:

@@ -67,7 +67,8 @@ class LoadedImage:
     notes: list[str] = field(default_factory=list)
     """What a person should know: first frame of several, colour profile ignored, …; without the name."""
     name: str = "image"
-    """For messages: the file's name, "stdin" or "image"; printable."""
+    """The file's name as it is (bytes that are no UTF-8 as lone surrogates), "stdin" or "image"; to be escaped where
+    it is shown."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -102,7 +103,7 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> LoadedImage:
             rgb = rgb.transpose(turn)
             alpha = alpha.transpose(turn) if alpha else None
         rgb.info = {}
-        return LoadedImage(rgb, alpha, rgb.size, notes, name)
+        return LoadedImage(rgb, alpha, rgb.size, notes, _name(source))
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def opened(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
 
     Whatever goes wrong inside the `with` is raised as `InputImageError`; Pillow's warnings never reach stderr.
     """
-    name = _shown(source)
+    name = _printable(_name(source))
     try:
         with _pillow_limits, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -186,11 +187,10 @@ def restore_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
     return result
 
 
-def _shown(source: Source) -> str:
+def _name(source: Source) -> str:
     if isinstance(source, (bytes, Image.Image)):
         return "image"
-    name = "stdin" if str(source) == "-" else Path(source).name or str(source)
-    return _printable(name)
+    return "stdin" if str(source) == "-" else Path(source).name or str(source)
 
 
 def _printable(text: str) -> str:

@@ -97,7 +97,12 @@ def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) 
     stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", input_path.stem)
     if len(os.fsencode(stem)) > _STEM_BYTES:
         stem = stem.encode(errors="ignore")[:_STEM_BYTES].decode(errors="ignore")
-    return free_name(folder / f"{stem}-{slug(' '.join(words))}.png")
+    return free_name(folder / f"{stem}-{_encodable(slug(' '.join(words)))}.png")
+
+
+def _encodable(text: str) -> str:
+    """`text` as Python names a file whose bytes are its UTF-8, in any locale."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if os.name == "posix" else text
 
 
 def numbered(path: Path, number: int) -> Path:
