@@ -93,7 +93,7 @@ def test_values_that_exclude_each_other_are_named_and_left_out_where_others_rema
     code, out, err = cli("sweep", *arguments, "--dry-run", "--json", "--size", "64", "--models", "lite")
     document = json.loads(out)
     assert (code, document["plan"]["cells"], document["plan"]["left_out"]) == (0, *cells), err
-    said = [notice for notice in document["notices"] if "left out" in notice]
+    said = [notice for notice in document["notices"] if "Left out" in notice]
     assert len(said) == bool(why)
     assert why in "".join(said)
 
