@@ -130,7 +130,7 @@ def _(world: World) -> Outcome:
 
     def lookup(host: str, *arguments: object, **options: object) -> object:
         if str(host).startswith("127."):
-            return real(host, *arguments, **options)  # type: ignore[arg-type]
+            return real(host, *arguments, **options)
         asked.append(str(host))
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -151,7 +151,7 @@ def _(world: World) -> Outcome:
 
     def lookup(host: str, *arguments: object, **options: object) -> object:
         if str(host).startswith("127."):
-            return real(host, *arguments, **options)  # type: ignore[arg-type]
+            return real(host, *arguments, **options)
         asked.append(str(host))
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

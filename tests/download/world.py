@@ -103,7 +103,7 @@ class World:
                 signal.signal(signal.SIGTERM, handler)
             for stream in streams:
                 stream.flush()
-            out, err = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+            out, err = (stream.buffer.getvalue().decode() for stream in streams)
         return Outcome(code, out, err)
 
     def start(

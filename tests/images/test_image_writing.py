@@ -276,7 +276,7 @@ def test_equal_pictures_give_equal_bytes_without_metadata(format: str) -> None:
 def test_png_is_marked_as_srgb_and_jpeg_is_not_subsampled() -> None:
     assert b"sRGB\0" in encode_image(gradient(), "PNG")
     with Image.open(io.BytesIO(encode_image(gradient(), "JPEG"))) as image:
-        assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]
+        assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
 
 
 def test_alpha_is_kept_or_laid_on_white_with_a_note(tmp_path: Path) -> None:

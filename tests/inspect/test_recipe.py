@@ -113,9 +113,9 @@ def test_settings_are_those_of_the_options() -> None:
 
 def test_what_is_not_in_the_schema_cannot_be_written() -> None:
     with pytest.raises(TypeError):
-        Record(**dict.fromkeys(FIELDS, UNSET), mask="m.png")  # type: ignore[call-arg]
+        Record(**dict.fromkeys(FIELDS, UNSET), mask="m.png")
     with pytest.raises(TypeError):
-        Record(schema="diffstyler/1")  # type: ignore[call-arg]
+        Record(schema="diffstyler/1")
 
 
 def test_numbers_of_another_library_are_written_as_numbers() -> None:
