@@ -1,11 +1,13 @@
 """What a user relies on when turning a knob: which way each goes, on average over photos, with the lite models.
 
-λ and the prompt's weight without loss guidance, which pulls all pictures to the same prompt whatever they start from.
+λ, the prompt's weight and the strength without loss guidance, which pulls all pictures to the same prompt whatever they
+start from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import mean
 from typing import Any
 
@@ -99,3 +101,12 @@ def test_more_fresh_noise_keeps_less_of_the_photo(measure: Measure) -> None:
     contents = [measure(fresh_noise=share)["content"] for share in (0.8, 0.4, 0.0)]
     assert contents == sorted(contents), contents
     assert contents[-1] > contents[0] + 0.02
+
+
+def test_strength_trades_the_photo_for_the_style(measure: Measure) -> None:
+    rows = [measure(strength=strength, guidance_scale=0.0) for strength in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    contents, styles = [row["content"] for row in rows], [row["clip"] for row in rows]
+    assert contents == sorted(contents, reverse=True), contents
+    assert all(after > before - 1 for before, after in pairwise(styles)), styles
+    assert styles[-1] > styles[0] + 10
+    assert contents[0] > contents[-1] + 0.1

@@ -23,6 +23,10 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
         (name, ["stylize", str(PHOTO), name, "--seed", "1"])
         for name in ("oil painting", "van gogh", "watercolor", "pencil sketch", "woodcut", "impressionism")
     ],
+    "strength": [
+        (f"--strength {strength}", ["stylize", str(PHOTO), "oil painting", "--strength", strength, "--seed", "1"])
+        for strength in ("0", "0.2", "0.4", "0.5", "0.6", "0.8", "1")
+    ],
     "lambda": [
         (f"--lambda {lam}", ["stylize", str(PHOTO), "oil painting", "--lambda", lam, "--seed", "1"])
         for lam in ("1", "0.6", "0.2")

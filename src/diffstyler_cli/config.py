@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import UsageError
 from .naming import cut
+from .strength import MIDDLE, MOVED, moved
 from .t1 import T1
 
 SOLVERS = ("iplms", "plms", "plms2", "prk", "pie", "ddim", "dpmpp_2m")
@@ -58,6 +59,11 @@ class StylizeConfig:
     """
 
     # --- style and content -------------------------------------------------------------------------------------------
+    strength: float = _option(
+        MIDDLE, "--strength", PANEL_STYLE,
+        "One dial from the photo (0) to the style (1): moves --t1, --fresh-noise, --prompt-weight and --guidance-scale "
+        "where they are not given.",
+        low=0.0, high=1.0)  # fmt: skip
     lam: float = _option(
         0.9, "--lambda", PANEL_STYLE, "Share of the photo network; the art network gets the rest.",
         symbol="λ", low=0.0, high=1.0, full=0.8)  # fmt: skip
@@ -158,17 +164,28 @@ class StylizeConfig:
     )
 
     @classmethod
-    def defaults(cls, model_set: str = "lite") -> StylizeConfig:
-        """The defaults of a model set, "lite" or "full"."""
+    def defaults(cls, model_set: str = "lite", strength: float = MIDDLE) -> StylizeConfig:
+        """The defaults of a model set, "lite" or "full", at a strength. Raises `UsageError` for one outside [0, 1]."""
         config = cls()
         if model_set == "full":
             config = dataclasses.replace(
                 config, **{name: o.full for name, o in options(StylizeConfig).items() if o.full is not None}
             )
-        return config
+        _check_range(options()["strength"], strength)
+        if strength == MIDDLE:
+            return config
+        return dataclasses.replace(config, strength=strength, **moved(strength, vars(config), model_set))
 
-    def with_overrides(self, settings: Mapping[str, Any]) -> StylizeConfig:
-        """A copy with some fields replaced. Raises `UsageError` for a name that is no setting."""
+    def with_overrides(self, settings: Mapping[str, Any], model_set: str = "lite") -> StylizeConfig:
+        """A copy with some fields replaced; a strength among them moves what it moves, where that is not among them.
+
+        Args:
+            settings: values by field name.
+            model_set: "lite" or "full", along whose path a strength goes.
+
+        Raises:
+            UsageError: a name that is no setting of a picture; a strength outside [0, 1].
+        """
         for name in settings:
             if name in options(MachineConfig):
                 raise UsageError(
@@ -177,6 +194,9 @@ class StylizeConfig:
                 )
             if name not in options(StylizeConfig):
                 raise UsageError(f"There is no setting {name!r}.", f"Settings: {', '.join(options(StylizeConfig))}.")
+        if "strength" in settings:
+            path = StylizeConfig.defaults(model_set, settings["strength"])
+            settings = {name: getattr(path, name) for name in MOVED} | dict(settings)
         return dataclasses.replace(self, **settings)
 
     def t1_steps(self) -> int:
@@ -236,12 +256,10 @@ def kind_of(name: str) -> str:
     return kinds[name].removesuffix(" | None")
 
 
-def default_of(name: str, model_set: str = "lite") -> Any:
-    """A setting's default with a model set, "lite" or "full"."""
-    option = options()[name]
-    if model_set == "full" and option.full is not None:
-        return option.full
-    return getattr(StylizeConfig if name in options(StylizeConfig) else MachineConfig, name)
+def default_of(name: str, model_set: str = "lite", strength: float = MIDDLE) -> Any:
+    """A setting's default with a model set, "lite" or "full", at a strength."""
+    picture = StylizeConfig.defaults(model_set, strength)
+    return getattr(picture if name in options(StylizeConfig) else MachineConfig, name)
 
 
 def _check(config: StylizeConfig | MachineConfig) -> None:
@@ -251,15 +269,18 @@ def _check(config: StylizeConfig | MachineConfig) -> None:
             raise UsageError(
                 f"{o.flag} {cut(str(value))} is not one of {', '.join(o.choices)}.", f"Try {o.flag} {o.choices[0]}."
             )
-        if value is None or isinstance(value, (str, bool)):
-            continue
-        low = -math.inf if o.low is None else o.low
-        high = math.inf if o.high is None else o.high
-        if not (low <= value <= high):  # NaN is in no range
-            raise UsageError(
-                f"{o.flag} {shown(value)} is outside [{shown(low)}, {shown(high)}].",
-                f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
-            )
+        if value is not None and not isinstance(value, (str, bool)):
+            _check_range(o, value)
+
+
+def _check_range(option: Option, value: float) -> None:
+    low = -math.inf if option.low is None else option.low
+    high = math.inf if option.high is None else option.high
+    if not (low <= value <= high):  # NaN is in no range
+        raise UsageError(
+            f"{option.flag} {shown(value)} is outside [{shown(low)}, {shown(high)}].",
+            f"Give {option.flag} a value in that range; see diffstyler stylize --help.",
+        )
 
 
 def shown(value: float) -> str:

@@ -56,7 +56,7 @@ def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any
     window.press(ENTER)
     menu = window.see("done")
     assert "Same again: diffstyler stylize photo.png 'oil painting' --steps 2 --seed 5 -o a.png" in menu
-    assert "stronger  (--t1 1.0x --prompt-weight 1.75)" in menu
+    assert "stronger  (--strength 0.7)" in menu
     assert "more content  (--t1 1.3x --w-content 200)" in menu
     assert "keep as ...  (-o NAME)" in menu
     window.press(DOWN * 6 + ENTER)
@@ -168,10 +168,10 @@ def test_several_pictures_under_a_name_are_made_again_beside_it(terminal: Any, p
 
 
 def test_a_change_that_could_not_be_run_is_not_offered(terminal: Any, photo: Path) -> None:
-    options = ("--round-trip", "--t1", "1.1x", "--steps", "10")
+    options = ("--round-trip", "--steps", "10")
     window = terminal("stylize", "photo.png", "oil", *options, "-o", "a.png", "--interactive")
     menu = window.see("done")
-    assert "weaker  (--t1 1.2x" in menu
+    assert "weaker  (--strength 0.3)" in menu
     assert "stronger" not in menu, "a round trip needs a way to go"
     window.press(CTRL_C)
     assert window.end() == 130

@@ -57,10 +57,11 @@ def test_shown_text_is_one_line_without_control_characters(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "settings", "changed"),
     [
-        (interactive.stronger, {}, {"prompt_weight": 1.75, "t1": "1.0x"}),
-        (interactive.stronger, {"t1": "60"}, {"prompt_weight": 1.75, "t1": "59"}),
-        (interactive.stronger, {"t1": "1.0x", "prompt_weight": 30.0}, {}),
-        (interactive.weaker, {}, {"prompt_weight": 1.12, "t1": "1.2x"}),
+        (interactive.stronger, {}, {"strength": 0.7}),
+        (interactive.stronger, {"strength": 0.9, "t1": "60"}, {"strength": 1.0}),
+        (interactive.stronger, {"strength": 1.0}, {}),
+        (interactive.weaker, {}, {"strength": 0.3}),
+        (interactive.weaker, {"strength": 0.0}, {}),
         (interactive.more_content, {}, {"w_content": 200.0, "t1": "1.3x"}),
         (interactive.more_content, {"guidance_scale": 0.0}, {"t1": "1.3x"}),
     ],
@@ -69,11 +70,6 @@ def test_what_a_menu_row_changes(change: interactive.Change, settings: dict[str,
     before = request(**settings)
     after = change(before, before.config("lite"))
     assert {k: v for k, v in after.settings.items() if before.settings.get(k) != v} == changed
-
-
-def test_stronger_scales_a_weight_that_a_prompt_has_of_its_own() -> None:
-    before = Request("photo.png", ("oil:4", "a: b"))
-    assert interactive.stronger(before, before.config("lite")).prompts == ("oil:5", "a: b")
 
 
 @pytest.mark.parametrize("typed", ["'a b.png'", "a\\ b.png", " a b.png ", '"a b.png"', "a b.png"])

@@ -10,6 +10,8 @@ import pytest
 from cli_harness import QUICK, Outcome
 from PIL import Image
 
+from diffstyler_cli.config import StylizeConfig
+
 Cli = Callable[..., Outcome]
 
 
@@ -215,3 +217,26 @@ def test_a_t1_that_paints_little_is_said_and_one_beyond_all_bounds_refused(cli: 
     assert "little is painted" not in cli("stylize", "photo.png", "oil", *QUICK, "--t1", "2x").err
     outcome = cli("stylize", "photo.png", "oil", *QUICK, "--t1", "10000000000")
     assert (outcome.code, len(outcome.err.splitlines())) == (2, 2)
+
+
+def test_strength_moves_what_is_not_given_and_is_recorded(cli: Cli, photo: Path) -> None:
+    settings = json.loads(
+        cli("stylize", photo, "oil", *QUICK, "--strength", "0.7", "--fresh-noise", "0", "-o", "a.png", "--json").out
+    )["results"][0]["settings"]
+    moved = StylizeConfig.defaults("lite", 0.7)
+    assert (settings["strength"], settings["t1"], settings["prompt_weight"]) == (0.7, moved.t1, moved.prompt_weight)
+    assert settings["fresh_noise"] == 0
+    command = cli("inspect", "a.png", "--command").out.decode()
+    assert "--strength 0.7" in command
+    assert "--fresh-noise 0" in command
+    assert "--t1" not in command, "the strength says it"
+
+
+def test_a_strength_that_can_move_nothing_is_refused(cli: Cli, photo: Path) -> None:
+    given = ("--t1", "1.2x", "--fresh-noise", "0", "--prompt-weight", "2", "--guidance-scale", "2")
+    outcome = cli("stylize", photo, "oil", "--strength", "0.7", *given)
+    assert outcome.code == 2
+    assert outcome.err.splitlines() == [
+        "error: --strength has no effect: --t1, --fresh-noise, --prompt-weight, --guidance-scale are all given.",
+        "Leave --strength out, or one of them.",
+    ]

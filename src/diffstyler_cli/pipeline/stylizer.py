@@ -139,7 +139,7 @@ class Stylizer:
             InputImageError: a picture cannot be read.
             NumericalError: NaN from a network or a loss, naming the step.
         """
-        config = (config or StylizeConfig.defaults(self.name)).with_overrides(overrides).validate()
+        config = (config or StylizeConfig.defaults(self.name)).with_overrides(overrides, self.name).validate()
         config = dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
         networks, parts = self.networks, self.components
         started = time.monotonic()

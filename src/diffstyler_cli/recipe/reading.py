@@ -132,8 +132,11 @@ class Recipe:
         return name if name in ("lite", "full") else ""
 
     def default_of(self, name: str) -> Any:
-        """This version's default of a setting with the model set that made the picture."""
-        return default_of(name, self.model_set or "lite")
+        """This version's default of a setting with the model set and at the strength of the picture."""
+        strength = (
+            default_of("strength") if name == "strength" else self.settings.get("strength", default_of("strength"))
+        )
+        return default_of(name, self.model_set or "lite", strength)
 
     def changed(self) -> dict[str, Any]:
         """The settings that differ from the defaults, the seed and where it ran left out."""

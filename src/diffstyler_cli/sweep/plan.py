@@ -18,6 +18,7 @@ from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
 from ..naming import cut, slug
 from ..prompts import parse_prompt
+from ..strength import MIDDLE
 from .axes import MOST_CELLS, PROMPT, Axis, axes
 
 MOST_TOLD = 4
@@ -81,6 +82,7 @@ class Plan:
         ranges: values by setting, and by `PROMPT` where several prompts are compared; single values are fixed.
         prompts: what all cells ask for, where prompts are no axis.
         styles: how many style images there are, and their weights.
+        model_set: "lite" or "full", along whose path a strength goes.
 
     Cells whose values exclude each other keep their place in the layout and are not made. Raises `UsageError` where no
     cell is left, and for more than `MOST_CELLS` cells.
@@ -92,10 +94,12 @@ class Plan:
         ranges: Mapping[str, Sequence[Any]],
         prompts: Sequence[str],
         styles: Sequence[float | None] = (),
+        model_set: str = "lite",
     ) -> None:
         fixed = {name: values[0] for name, values in ranges.items() if len(values) == 1}
         self.prompts = (str(fixed.pop(PROMPT)),) if PROMPT in fixed else tuple(prompts)
-        self.config = dataclasses.replace(config, **fixed)
+        self.config = config.with_overrides(fixed, model_set)
+        self._fixed, self._model_set = fixed, model_set
         self.styles = tuple(styles)
         self.axes = axes(ranges)
         count = math.prod(len(axis.values) for axis in self.axes)
@@ -174,7 +178,9 @@ class Plan:
         prompts = [parse_prompt(text) for text in cell.prompts]
         asked = tuple((prompt.text, default if prompt.weight is None else prompt.weight) for prompt in prompts)
         weight = default if None in self.styles else 0.0
-        return dataclasses.replace(config, t1=str(config.t1_steps()), prompt_weight=weight), asked
+        # what a strength comes to is in the other settings
+        plain = dataclasses.replace(config, t1=str(config.t1_steps()), prompt_weight=weight, strength=MIDDLE)
+        return plain, asked
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -246,7 +252,9 @@ class Plan:
             values = {axis.name: values[axis.name] for axis in self.axes}
             prompts = (str(values[PROMPT]),) if PROMPT in values else self.prompts
             settings = {name: value for name, value in values.items() if name != PROMPT}
-            config = dataclasses.replace(self.config, **settings)
+            if "strength" in settings:  # it moves what is not given
+                settings = self._fixed | settings
+            config = self.config.with_overrides(settings, self._model_set)
             words = [f"{a.flag.lstrip('-')}-{_short(a, values[a.name])}" for a in self.axes]
             name = "-".join([f"{index + 1:0{len(str(count))}d}", *words])
             grid, place = divmod(index, columns * rows)

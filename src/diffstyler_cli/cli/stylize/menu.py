@@ -15,7 +15,7 @@ from typing import Any
 from ...config import StylizeConfig, options
 from ...errors import DiffStylerError, UsageError
 from ...models.lite.styles import FEATURED
-from ...prompts import Prompt, StyleImage, parse_prompt, render_prompt
+from ...prompts import parse_prompt
 from ...sweep.around import around
 from ...sweep.axes import render_values
 from ...t1 import T1
@@ -28,6 +28,8 @@ from .session import DRAWN_SEEDS, Run, Session
 
 TYPE_IT = "something else: type it"
 NO_MORE = "no more, go on"
+STRENGTH_STEP = 0.2
+"""Of the menu's "stronger" and "weaker"."""
 
 
 # --- what is missing -------------------------------------------------------------------------------------------------
@@ -118,13 +120,13 @@ def another_seed(request: Request, config: StylizeConfig) -> Request:
 
 
 def stronger(request: Request, config: StylizeConfig) -> Request:
-    """Prompts pull a quarter harder, from a point nearer to pure noise."""
-    return _with_strength(request, config, 1.25, -0.1)
+    """More of the style, less of the photo; what the command line sets by itself stays."""
+    return _with_strength(request, config, STRENGTH_STEP)
 
 
 def weaker(request: Request, config: StylizeConfig) -> Request:
     """The opposite of `stronger`."""
-    return _with_strength(request, config, 0.8, 0.1)
+    return _with_strength(request, config, -STRENGTH_STEP)
 
 
 def more_content(request: Request, config: StylizeConfig) -> Request:
@@ -245,23 +247,8 @@ def _beside(request: Request) -> Request:
     return dataclasses.replace(request, output=str(free))
 
 
-def _with_strength(request: Request, config: StylizeConfig, factor: float, t1_step: float) -> Request:
-    prompts = [parse_prompt(text) for text in request.prompts]
-    scaled = [
-        text if p.weight is None else render_prompt(Prompt(p.text, _scaled(p.weight, factor)))
-        for text, p in zip(request.prompts, prompts, strict=True)
-    ]
-    settings: dict[str, Any] = {"t1": _moved_t1(config, t1_step)}
-    asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
-    if any(prompt.weight is None for prompt in asked):
-        settings["prompt_weight"] = _scaled(config.prompt_weight, factor)
-    settings = {name: value for name, value in settings.items() if value != getattr(config, name)}
-    return dataclasses.replace(request.with_settings(**settings), prompts=tuple(scaled))
-
-
-def _scaled(weight: float, factor: float) -> float:
-    low, high = options()["prompt_weight"].low or 0.0, _high("prompt_weight")
-    return min(max(round(weight * factor, 2), low), high)
+def _with_strength(request: Request, config: StylizeConfig, by: float) -> Request:
+    return request.with_settings(strength=min(max(round(config.strength + by, 2), 0.0), 1.0))
 
 
 def _moved_t1(config: StylizeConfig, by: float) -> str:

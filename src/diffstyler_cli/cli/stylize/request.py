@@ -12,6 +12,7 @@ from ...config import MachineConfig, StylizeConfig, options
 from ...errors import UsageError, WeightsError
 from ...naming import cut
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ...strength import MOVED
 from ..options import arguments
 from ..terminal.shell import joined
 
@@ -40,7 +41,7 @@ class Request:
         """The picture's settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of
         range."""
         given = {name: value for name, value in self.settings.items() if name in options(StylizeConfig)}
-        return dataclasses.replace(StylizeConfig.defaults(model_set), **given).validate()
+        return StylizeConfig.defaults(model_set).with_overrides(given, model_set).validate()
 
     def machine(self) -> MachineConfig:
         """The machine's settings. Raises `UsageError` for one that is no choice."""
@@ -138,6 +139,11 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         "Give --models full, or leave --art-model out.",
     )
 
+    yield (
+        ("strength",) if "strength" in given and set(MOVED) <= set(given) else (),
+        f"--strength has no effect: {_flags(MOVED)} are all given.",
+        "Leave --strength out, or one of them.",
+    )
     losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
     unguided = config.guidance_scale == 0 and config.noise_iters == 0
     yield (

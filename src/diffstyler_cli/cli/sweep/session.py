@@ -130,9 +130,10 @@ class SweepSession:
             settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
         pictures = options(StylizeConfig)
         given = {name: value for name, value in settings.items() if name in pictures}
-        config = StylizeConfig.defaults(stylizer.name).with_overrides(given)  # the plan checks what its cells have
+        # the plan checks what its cells have
+        config = StylizeConfig.defaults(stylizer.name).with_overrides(given, stylizer.name)
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
-        return Plan(config, ranges, request.prompts(), [style.weight for style in styles])
+        return Plan(config, ranges, request.prompts(), [style.weight for style in styles], stylizer.name)
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
