@@ -83,9 +83,13 @@ class Request:
         last = any(word.startswith("-") for word in self.prompts)
         return [command, *([*words, "--", *operands] if last else [*operands, *words])]
 
-    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
-        """The shell-quoted command of `words`."""
-        return joined(["diffstyler", *self.words(command, options)])
+    def command_words(self) -> list[str]:
+        """The whole command of `words`."""
+        return ["diffstyler", *self.words()]
+
+    def command_line(self) -> str:
+        """The shell-quoted command of `words`, as UTF-8 text."""
+        return joined(self.command_words())
 
 
 def check(request: Request) -> None:

@@ -84,7 +84,7 @@ class Session:
         errors = self._make_all(job, stylizer, run)
         if errors and not run.pictures:
             raise errors[0]
-        self.console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        self.console.say_command(request.command_words(), "Same again: ")
         if errors:
             reason = explain(errors[-1])
             missing = request.variations - len(run.pictures)

@@ -55,7 +55,7 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
             else:
                 folder = free_name(swept.runner.folder.path)
                 request = closer(swept.request, cell.config, cell.prompts, folder)
-                session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
+                session.console.say_command(request.command_words())
                 swept = session.run(request) or swept
         except DiffStylerError as error:  # nothing is lost by it: the person may choose again
             session.console.fail(explain(error))

@@ -13,6 +13,7 @@ from ...naming import slug
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check
+from ..terminal.shell import joined
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
@@ -91,15 +92,20 @@ class SweepRequest:
         """The options that are varied, as on the command line."""
         return " ".join(word for name in self.swept() for word in self._words(name))
 
-    def command_line(self) -> str:
-        """The shell-quoted command that asks for the same sweep."""
+    def command_words(self) -> list[str]:
+        """The command that asks for the same sweep."""
         words = [word for name in self.swept() for word in self._words(name)]
         if PROMPT in self.ranges and len(self.ranges[PROMPT]) == 1:
             words += self._words(PROMPT)
         if self.batch is not None:
             words += ["--batch", str(self.batch)]
         words += ["--no-grid"] * (not self.grid)
-        return dataclasses.replace(self.base, settings=self.settings(), force=False).command_line("sweep", words)
+        base = dataclasses.replace(self.base, settings=self.settings(), force=False)
+        return ["diffstyler", *base.words("sweep", words)]
+
+    def command_line(self) -> str:
+        """The same, shell-quoted, as UTF-8 text."""
+        return joined(self.command_words())
 
     def _words(self, name: str) -> list[str]:
         if name == PROMPT:

@@ -198,7 +198,7 @@ class SweepSession:
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
         for path in swept.written:
             console.written(path)
-        console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        console.say_command(request.command_words(), "Same again: ")
         if runner.failed:
             for index, error in runner.failed.items():
                 console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")
