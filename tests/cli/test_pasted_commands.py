@@ -59,7 +59,9 @@ def test_the_line_after_a_picture_means_the_same(japanese: bytes, terminal: dict
 @pytest.mark.parametrize("terminal", TERMINALS.values(), ids=TERMINALS)
 def test_the_lines_of_inspect_mean_the_same(japanese: bytes, terminal: dict[str, str]) -> None:
     run("stylize", japanese, PROMPT, *QUICK, "--seed", "5", "-o", "a.png")
-    for shown in (run("inspect", "a.png", "--command", **terminal)[0], same_again(run("inspect", "a.png", **terminal)[0])):
+    command, _ = run("inspect", "a.png", "--command", **terminal)
+    report, _ = run("inspect", "a.png", **terminal)
+    for shown in (command, same_again(report)):
         assert argv(shown)[:3] == [b"stylize", japanese, PROMPT.encode()], shown
 
 

@@ -24,6 +24,7 @@ from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
 from ..images.write import is_temporary, remove_stale, replace_file
+from ..naming import name_of
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
 from .plan import Cell, digest
@@ -104,9 +105,13 @@ class Folder:
         finally:
             lock.release()
 
+    def place(self, cell: Cell) -> Path:
+        """The file of a cell."""
+        return self.path / name_of(cell.file)
+
     def made(self, cell: Cell) -> Made | None:
         """The cell if it is there, whole, and of this very sweep."""
-        path = self.path / cell.file
+        path = self.place(cell)
         try:
             found = read_recipe(path)
             recipe = None if found is None else Recipe(found)
@@ -123,7 +128,7 @@ class Folder:
         """Writes a cell. Raises `OutputError`."""
         place = SweepCell(plan=digest(self.identity), cell=cell.index + 1, scores=dict(scores))
         whole = {**recipe, "sweep": place.to_json()}
-        write_image(picture, self.path / cell.file, whole, force=True)
+        write_image(picture, self.place(cell), whole, force=True)
         losses = {name: float(term["final"]["value"]) for name, term in recipe["losses"].items()}
         return Made(losses, scores, float(recipe["timings"]["total"]))
 
@@ -203,7 +208,7 @@ class Folder:
         with suppress(OSError, ValueError, KeyError, TypeError):
             for row in json.loads((self.path / MANIFEST).read_bytes())["cells"]:
                 # the manifest is only a file: nothing outside of the folder is touched, whatever it says
-                (self.path / "cells" / Path(str(row["file"])).name).unlink(missing_ok=True)
+                (self.path / "cells" / name_of(Path(str(row["file"])).name)).unlink(missing_ok=True)
         for name in (PAGE, TABLE, MANIFEST, *(path.name for path in self.path.glob("grid*.png"))):
             (self.path / name).unlink(missing_ok=True)
 

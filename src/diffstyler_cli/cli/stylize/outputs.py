@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...naming import text_of
 from ...prompts import Prompt
 from .request import Request
 
@@ -51,7 +52,7 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
         return Outputs(tuple(names), False, request.force)
     photo = None if request.image == "-" else Path(str(request.image))
     folder = given or (photo.parent if photo else Path())
-    words = [prompt.text for prompt in prompts] or [style.path.stem for style in style_images]
+    words = [prompt.text for prompt in prompts] or [text_of(style.path.stem) for style in style_images]
     if request.variations == 1:
         return Outputs((automatic_name(photo, words, folder),), True, False)
     # below a file nothing exists, so the name comes back without a number of its own

@@ -96,7 +96,7 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
     from ...images.metadata import read_recipe
     from ...images.write import check_output, free_name, write_image
 
-    source = swept.runner.folder.path / cell.file
+    source = swept.runner.folder.place(cell)
     default = free_name(swept.runner.folder.path.parent / f"{swept.runner.folder.path.name.removesuffix('-sweep')}.png")
     path = ask_name(session.console, default)
     check_output(path, [source])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import MachineConfig, StylizeConfig, options
-from ...naming import slug
+from ...naming import beginning, name_of, slug, text_of
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check
@@ -83,10 +83,10 @@ class SweepRequest:
         if self.base.output is not None:
             return Path(self.base.output)
         words = [parse_prompt(text).text for text in self.prompts()]
-        words = words or [parse_style_image(path).path.stem for path in self.base.style_images]
+        words = words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images]
         photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
-        stem = photo.stem.encode(errors="ignore")[:120].decode(errors="ignore")
-        return photo.parent / f"{stem}-{slug(' '.join(words))}-sweep"
+        stem = beginning(text_of(photo.stem), 120)
+        return photo.parent / name_of(f"{stem}-{slug(' '.join(words))}-sweep")
 
     def range_words(self) -> str:
         """The options that are varied, as on the command line."""

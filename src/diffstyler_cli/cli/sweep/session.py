@@ -229,7 +229,7 @@ def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequenc
         "photo": {"name": image.name, "pixels_sha256": image.fingerprint},
         **description,
         "style_images": [
-            {"name": s.path.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
+            {"name": s.loaded.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
         ],
         "models": {role: info.sha256 for role, info in stylizer.components.info.items()} | {"set": stylizer.name},
         "device": stylizer.device.type,
