@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...naming import text_of
 from ...prompts import Prompt
+from ..places import same_place
 from .request import Request
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def check_outputs(
             check_size(photo_size, path)
     preview = request.preview_path
     if preview is not None:
-        if os.path.realpath(preview) in map(os.path.realpath, paths):
+        if any(same_place(preview, path) for path in paths):
             raise UsageError(f"--preview-path {preview} is the output.", "Give it a name of its own.")
         check_output(preview, inputs, request.force or previewed, "--preview-path")
     elif request.force and outputs.automatic:

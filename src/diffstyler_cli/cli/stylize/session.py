@@ -105,10 +105,8 @@ class Session:
     def _prepare(self, request: Request) -> _Job:
         source, style_images = read_inputs(request, self.notices)
         prompts = request.parsed_prompts()
-        inputs = [] if request.image in (None, "-") else [Path(request.image)]
-        inputs += [style.path for style in style_images]
         outputs = plan_outputs(request, prompts, style_images)
-        check_outputs(outputs, request, inputs, source.original_size, previewed=self._previewed)
+        check_outputs(outputs, request, request.inputs(), source.original_size, previewed=self._previewed)
         self._check_preview(request)
         return _Job(request, source, prompts, style_images, outputs)
 

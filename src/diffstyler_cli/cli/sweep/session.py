@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from ...config import StylizeConfig, options
-from ...errors import OutputError
+from ...errors import OutputError, UsageError
 from ...prompts import parse_prompt
 from ...sweep.axes import PROMPT
 from ...version import __version__
 from ..models import LoadedModels
+from ..places import inside
 from ..stylize.session import DRAWN_SEEDS, read_inputs
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
@@ -101,6 +102,7 @@ class SweepSession:
 
         image, styles = read_inputs(request.base, self.notices)
         folder = Folder(request.folder())
+        self._check_inputs(request, folder.path)
         folder.check(force=request.base.force)
         machine = dataclasses.replace(request.base, settings=request.settings()).machine()
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
@@ -133,6 +135,12 @@ class SweepSession:
         config = StylizeConfig.defaults(stylizer.name).with_overrides(given)  # the plan checks what its cells have
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
         return Plan(config, ranges, request.prompts(), [style.weight for style in styles])
+
+    def _check_inputs(self, request: SweepRequest, folder: Path) -> None:
+        """Raises `UsageError` for an input in the sweep's folder: --force would delete it, a cell replace it."""
+        for path in request.base.inputs():
+            if inside(path, folder):
+                raise UsageError(f"{str(path)!r} is in the sweep's own folder.", "Give another folder with -o.")
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
