@@ -59,10 +59,10 @@ class Folder:
         seed = identity.get("settings", {}).get("seed") if identity else None
         return seed if isinstance(seed, int) and seed >= 0 else None
 
-    def check(self, *, force: bool = False) -> None:
-        """Finds out before the work what `claimed` would refuse whatever the sweep: raises as it does."""
+    def check(self, known: Mapping[str, Any], *, force: bool = False) -> None:
+        """Finds out before the work what `claimed` would refuse, as far as the sweep is known: raises as it does."""
         try:
-            self._check_place(force)
+            self._check(known, force)
             lock = self.path / _LOCK
             if lock.exists():
                 with FileLock(lock, timeout=0):
@@ -85,7 +85,7 @@ class Folder:
         self.identity = json.loads(json.dumps(identity))
         lock = FileLock(self.path / _LOCK, timeout=0)
         try:
-            self._check(force)
+            self._check(self.identity, force)
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
@@ -182,12 +182,12 @@ class Folder:
             if not any(map(_is_cell, others)):  # beside whole cells there may be damaged ones
                 yield from others
 
-    def _check(self, force: bool) -> None:
+    def _check(self, known: Mapping[str, Any], force: bool) -> None:
         saved = self._check_place(force)
         where = repr(str(self.path))
         if saved is None or force:
             return
-        found = differences(saved, self.identity)
+        found = differences(_as_far_as(known, saved), json.loads(json.dumps(known)))
         if found:
             more = [f"and {len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
             raise UsageError(
@@ -211,6 +211,15 @@ class Folder:
                 (self.path / "cells" / name_of(Path(str(row["file"])).name)).unlink(missing_ok=True)
         for name in (PAGE, TABLE, MANIFEST, *(path.name for path in self.path.glob("grid*.png"))):
             (self.path / name).unlink(missing_ok=True)
+
+
+def _as_far_as(known: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a saved identity what can be compared with one of which only `known` is known yet."""
+    there = {name: value for name, value in saved.items() if name in known}
+    models = there.get("models")
+    if isinstance(models, Mapping):
+        there["models"] = {name: value for name, value in models.items() if name in known["models"]}
+    return there
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

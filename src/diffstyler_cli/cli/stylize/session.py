@@ -243,11 +243,13 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     return source, styles
 
 
-def doubts(config: StylizeConfig) -> list[str]:
-    """What a person should know of settings that are allowed and hardly meant."""
-    if T1.parse(config.t1).multiples(config.steps) <= LONG:
+def doubts(*configs: StylizeConfig) -> list[str]:
+    """What a person should know of settings that are allowed and hardly meant; those of several pictures once."""
+    long = dict.fromkeys(c.t1 for c in configs if T1.parse(c.t1).multiples(c.steps) > LONG)
+    if not long:
         return []
-    return [f"--t1 {config.t1} keeps so much of the photo that little is painted; up to {LONG:g}x is usual."]
+    keep = "keeps" if len(long) == 1 else "keep"
+    return [f"--t1 {','.join(long)} {keep} so much of the photo that little is painted; up to {LONG:g}x is usual."]
 
 
 def _log(event: Progress) -> None:
