@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from collections.abc import Callable
 
 SLUG_BYTES = 80
 """Longest slug in UTF-8 bytes: with a photo's name before it, a file name stays under the usual limit of 255."""
@@ -20,10 +22,37 @@ def slug(text: str, longest: int = SLUG_BYTES) -> str:
     words = "".join(c if unicodedata.category(c)[0] in "LMN" else "-" for c in visible)
     name = re.sub(r"-+", "-", words).strip("-")
     if len(name.encode()) > longest:
-        cut = name.encode()[: longest + 1].decode(errors="ignore")
-        head = cut.rpartition("-")[0]
-        name = head if head else cut.encode()[:longest].decode(errors="ignore")
+        name = beginning(name, longest + 1).rpartition("-")[0] or beginning(name, longest)
     return name or "style"
+
+
+def beginning(text: str, longest: int) -> str:
+    """The first characters of `text` that together have at most `longest` UTF-8 bytes."""
+    room = longest
+    for index, character in enumerate(text):
+        room -= len(character.encode("utf-8", "surrogateescape"))
+        if room < 0:
+            return text[:index]
+    return text
+
+
+def text_of(name: str) -> str:
+    """What a file's name says, the same in every locale: its bytes as UTF-8, others as lone surrogates."""
+    return _recoded(name, os.fsencode, lambda raw: raw.decode("utf-8", "surrogateescape"))
+
+
+def name_of(text: str) -> str:
+    """The other way: how Python names the file, in this locale, whose name says `text`."""
+    return _recoded(text, lambda text: text.encode("utf-8", "surrogateescape"), os.fsdecode)
+
+
+def _recoded(text: str, encode: Callable[[str], bytes], decode: Callable[[bytes], str]) -> str:
+    if os.name != "posix":  # names are Unicode there
+        return text
+    try:
+        return decode(encode(text))
+    except UnicodeEncodeError:  # no file has such a name
+        return text
 
 
 def cut(text: str, longest: int = 60) -> str:

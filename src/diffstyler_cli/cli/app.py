@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -23,6 +22,7 @@ from .scaffold import State
 from .terminal.console import LOG, Console, prepare_streams
 from .terminal.errors import EXIT_CODES, Failure, Terminated, explain
 from .terminal.log import close_log
+from .terminal.shell import joined
 
 COMMANDS = ("stylize", "sweep", "inspect", "download")
 """Folders here whose `command.py` has a function `command` and a line `SUMMARY`: a new command is one more of them."""
@@ -112,7 +112,7 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
         close = difflib.get_close_matches(first, COMMANDS, n=1)
         if close or os.path.exists(first):
             meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
-            failure = Failure(2, failure.message, f"Did you mean: {shlex.join(['diffstyler', *meant])}")
+            failure = Failure(2, failure.message, f"Did you mean: {joined(['diffstyler', *meant], console.encoding)}")
     file = next((word for word in arguments if word.startswith("-") and word != "-" and os.path.isfile(word)), "")
     if failure.code == 2 and file and type(error).__name__ == "NoSuchOption":
         failure = Failure(2, failure.message, f"For the file of that name write ./{file}")

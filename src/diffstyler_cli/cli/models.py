@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import MachineConfig
 from .terminal.notices import Notices
@@ -47,6 +47,15 @@ class LoadedModels:
             where = f"{stylizer.device}, {_dtype(stylizer)}"
             console.say(f"{stylizer.name} models on {where}; loaded in {self.seconds:.1f} s", "dim")
         return self.stylizer
+
+    def chosen(self, machine: MachineConfig, weights: Mapping[str, Path]) -> Literal["lite", "full"]:
+        """Which set `load` gives, without loading it. Raises `UsageError` as `load` does."""
+        if self.stylizer is not None:
+            return "full" if self.stylizer.name == "full" else "lite"
+        from ..models.choose import choose
+        from ..weights.settings import read_settings
+
+        return choose(read_settings(paths=weights), machine.models, machine.art_model, weights).set
 
     def facts(self) -> dict[str, Any]:
         """What the JSON documents say of the models."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
-from ..errors import UsageError
 from ..weights.registry import without_userinfo
 from .models import LoadedModels
 from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
+from .places import check_log
 from .terminal.console import Console
 from .terminal.errors import Failure, Interrupted, Terminated, explain
 from .terminal.log import LOG_FILE, open_log
@@ -86,12 +85,14 @@ def scaffold(
     quiet: str = QUIET,
     no_input: str | None = NO_INPUT,
     read: Callable[[str, str | bool], Any] = parse,
+    writes: Callable[[Mapping[str, Any]], Iterable[Path]] = lambda given: (),
 ) -> Callable[[Callable[..., None]], Callable[..., int]]:
     """Makes a command of a function (call: Call, *, …) -> None.
 
     Args:
         json, quiet, no_input: help of these options; without `no_input` the command never asks.
         read: makes a value of a setting's name and text; errors in it come before the command's own.
+        writes: of the arguments, where the command writes beside the paths that they name; a folder with all in it.
     """
 
     def decorate(body: Callable[..., None]) -> Callable[..., int]:
@@ -117,7 +118,7 @@ def scaffold(
             console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
-                _check_log(log_file, {**given, **used.get("weights", {})})
+                check_log(log_file, {**given, **used.get("weights", {})}, writes(given))
                 open_log(log_file, [without_userinfo(argument) for argument in state.arguments])
             if not debug:
                 warnings.simplefilter("ignore")
@@ -129,21 +130,6 @@ def scaffold(
         return command
 
     return decorate
-
-
-def _check_log(log_file: Path, given: Mapping[str, Any]) -> None:
-    """Raises `UsageError` where the log would be appended to a file that the command line names otherwise."""
-    log = os.path.realpath(log_file)
-    for value in (value for name, value in given.items() if "prompt" not in name):
-        for item in value if isinstance(value, (list, tuple)) else [value]:
-            if not isinstance(item, (str, Path)):
-                continue
-            for path in {str(item), str(item).rpartition(":")[0]} - {""}:  # a style image may have its weight
-                same = os.path.exists(path) and os.path.exists(log) and os.path.samefile(path, log)
-                if same or os.path.realpath(path) == log:
-                    raise UsageError(
-                        f"--log-file {log_file} is another file of this run.", "Give it a name of its own."
-                    )
 
 
 def _placed(value: Any, arguments: Sequence[str]) -> Any:

@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DiffStylerError, InputImageError, UsageError
+from ..naming import text_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,8 +68,7 @@ class LoadedImage:
     notes: list[str] = field(default_factory=list)
     """What a person should know: first frame of several, colour profile ignored, …; without the name."""
     name: str = "image"
-    """The file's name as it is (bytes that are no UTF-8 as lone surrogates), "stdin" or "image"; to be escaped where
-    it is shown."""
+    """The text of the file's name (`naming.text_of`), "stdin" or "image"; to be escaped where it is shown."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -190,7 +190,7 @@ def restore_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
 def _name(source: Source) -> str:
     if isinstance(source, (bytes, Image.Image)):
         return "image"
-    return "stdin" if str(source) == "-" else Path(source).name or str(source)
+    return "stdin" if str(source) == "-" else text_of(Path(source).name or str(source))
 
 
 def _printable(text: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 from PIL import Image
 
 from ..errors import OutputError, UsageError
-from ..naming import slug
+from ..naming import beginning, name_of, slug, text_of
 from .metadata import embed
 
 fcntl: Any
@@ -94,15 +94,8 @@ def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) 
 
     Without an input file the name begins with "picture". To write there against other processes, use `write_numbered`.
     """
-    stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", input_path.stem)
-    if len(os.fsencode(stem)) > _STEM_BYTES:
-        stem = stem.encode(errors="ignore")[:_STEM_BYTES].decode(errors="ignore")
-    return free_name(folder / f"{stem}-{_encodable(slug(' '.join(words)))}.png")
-
-
-def _encodable(text: str) -> str:
-    """`text` as Python names a file whose bytes are its UTF-8, in any locale."""
-    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if os.name == "posix" else text
+    stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", text_of(input_path.stem))
+    return free_name(folder / name_of(f"{beginning(stem, _STEM_BYTES)}-{slug(' '.join(words))}.png"))
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -133,7 +133,7 @@ def recipe_of(
             for prompt, weight in zip(made.prompts, made.weights[:count], strict=True)
         ],
         style_images=[
-            StyleRow(name=style.path.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
+            StyleRow(name=style.loaded.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
             for style, weight in zip(made.styles, made.weights[count:], strict=True)
         ],
         settings=Settings(**dataclasses.asdict(config), **dataclasses.asdict(made.machine)),

@@ -24,6 +24,7 @@ from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
 from ..images.write import is_temporary, remove_stale, replace_file
+from ..naming import name_of
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
 from .plan import Cell, digest
@@ -58,10 +59,10 @@ class Folder:
         seed = identity.get("settings", {}).get("seed") if identity else None
         return seed if isinstance(seed, int) and seed >= 0 else None
 
-    def check(self, *, force: bool = False) -> None:
-        """Finds out before the work what `claimed` would refuse whatever the sweep: raises as it does."""
+    def check(self, known: Mapping[str, Any], *, force: bool = False) -> None:
+        """Finds out before the work what `claimed` would refuse, as far as the sweep is known: raises as it does."""
         try:
-            self._check_place(force)
+            self._check(known, force)
             lock = self.path / _LOCK
             if lock.exists():
                 with FileLock(lock, timeout=0):
@@ -84,7 +85,7 @@ class Folder:
         self.identity = json.loads(json.dumps(identity))
         lock = FileLock(self.path / _LOCK, timeout=0)
         try:
-            self._check(force)
+            self._check(self.identity, force)
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
@@ -104,9 +105,13 @@ class Folder:
         finally:
             lock.release()
 
+    def place(self, cell: Cell) -> Path:
+        """The file of a cell."""
+        return self.path / name_of(cell.file)
+
     def made(self, cell: Cell) -> Made | None:
         """The cell if it is there, whole, and of this very sweep."""
-        path = self.path / cell.file
+        path = self.place(cell)
         try:
             found = read_recipe(path)
             recipe = None if found is None else Recipe(found)
@@ -123,7 +128,7 @@ class Folder:
         """Writes a cell. Raises `OutputError`."""
         place = SweepCell(plan=digest(self.identity), cell=cell.index + 1, scores=dict(scores))
         whole = {**recipe, "sweep": place.to_json()}
-        write_image(picture, self.path / cell.file, whole, force=True)
+        write_image(picture, self.place(cell), whole, force=True)
         losses = {name: float(term["final"]["value"]) for name, term in recipe["losses"].items()}
         return Made(losses, scores, float(recipe["timings"]["total"]))
 
@@ -177,12 +182,12 @@ class Folder:
             if not any(map(_is_cell, others)):  # beside whole cells there may be damaged ones
                 yield from others
 
-    def _check(self, force: bool) -> None:
+    def _check(self, known: Mapping[str, Any], force: bool) -> None:
         saved = self._check_place(force)
         where = repr(str(self.path))
         if saved is None or force:
             return
-        found = differences(saved, self.identity)
+        found = differences(_as_far_as(known, saved), json.loads(json.dumps(known)))
         if found:
             more = [f"and {len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
             raise UsageError(
@@ -203,9 +208,18 @@ class Folder:
         with suppress(OSError, ValueError, KeyError, TypeError):
             for row in json.loads((self.path / MANIFEST).read_bytes())["cells"]:
                 # the manifest is only a file: nothing outside of the folder is touched, whatever it says
-                (self.path / "cells" / Path(str(row["file"])).name).unlink(missing_ok=True)
+                (self.path / "cells" / name_of(Path(str(row["file"])).name)).unlink(missing_ok=True)
         for name in (PAGE, TABLE, MANIFEST, *(path.name for path in self.path.glob("grid*.png"))):
             (self.path / name).unlink(missing_ok=True)
+
+
+def _as_far_as(known: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a saved identity what can be compared with one of which only `known` is known yet."""
+    there = {name: value for name, value in saved.items() if name in known}
+    models = there.get("models")
+    if isinstance(models, Mapping):
+        there["models"] = {name: value for name, value in models.items() if name in known["models"]}
+    return there
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from ..config import StylizeConfig
 from ..diffusion.dual import NO_SHARE
 from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
-from ..naming import cut, slug
+from ..naming import beginning, cut, slug
 from ..prompts import parse_prompt
 from ..strength import MIDDLE
 from .axes import MOST_CELLS, PROMPT, Axis, axes
@@ -39,7 +39,7 @@ class Cell:
     row: int
     column: int
     file: str
-    """Where it goes in the sweep's folder: cells/07-lambda-0.25-t1-1.2x.png"""
+    """Where it goes in the sweep's folder, as text (`Folder.place`): cells/07-lambda-0.25-t1-1.2x.png"""
     impossible: str = ""
     """Why its values exclude each other; "" where they do not."""
 
@@ -259,7 +259,8 @@ class Plan:
             name = "-".join([f"{index + 1:0{len(str(count))}d}", *words])
             grid, place = divmod(index, columns * rows)
             row, column = divmod(place, columns)
-            file = f"cells/{_cut(name)}.png"
+            # file names have a limit, and many axes make a long one; the number in front tells cells apart
+            file = f"cells/{beginning(name, 160)}.png"
             yield Cell(index, values, config, prompts, grid, row, column, file, _impossible(config))
 
 
@@ -289,8 +290,3 @@ def _weights(prompts: Sequence[str]) -> list[float | None]:
 
 def _short(axis: Axis, value: Any) -> str:
     return slug(str(value), longest=40) if axis.name == PROMPT else axis.label(value)
-
-
-def _cut(name: str) -> str:
-    """File names have a limit, and many axes make a long one; the number in front tells cells apart."""
-    return name.encode()[:160].decode(errors="ignore")

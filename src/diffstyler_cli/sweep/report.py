@@ -183,7 +183,7 @@ def _reason(error: BaseException) -> str:
 
 def _picture(runner: Runner, cell: Cell) -> Image.Image | str:
     if cell.index in runner.made:
-        with Image.open(runner.folder.path / cell.file) as picture:
+        with Image.open(runner.folder.place(cell)) as picture:
             picture.load()
             return picture
     if cell.impossible:

@@ -29,6 +29,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import OutputError, WeightsError
+from ..roles import KEYS
 from .digest import sha256
 from .registry import without_userinfo
 
@@ -166,6 +167,14 @@ class Cache:
             return sorted(set(folder.iterdir()) - set(self._own(key))) if folder.is_dir() else []
         except OSError:
             return [folder]
+
+    def keeps(self, path: Path) -> bool:
+        """Whether a path leads into one of the folders that the cache makes, there or not."""
+        ours = Path(os.path.realpath(self.folder))
+        real = Path(os.path.realpath(path))
+        return real.is_relative_to(ours) and real.relative_to(ours).parts[:1] in {
+            (n,) for n in (*KEYS, "parts", "locks")
+        }
 
     def arrived(self, key: str) -> int:
         """Bytes of the component's unfinished downloads."""

@@ -68,7 +68,7 @@ def read_settings(
     Raises:
         UsageError: a value or a name in the environment or in the file that cannot be used.
     """
-    file = Path(environment.get("DIFFSTYLER_CONFIG") or user_config_path(APP, appauthor=False) / "config.toml")
+    file = config_file(environment)
     content = _read(file, given=bool(environment.get("DIFFSTYLER_CONFIG")))
     table = _Table(content, str(file))
     known = table.section("weights", KEYS)
@@ -93,6 +93,11 @@ def read_settings(
             hashes[key] = digest.lower()
     where = _expanded(folder) if folder else user_cache_path(APP, appauthor=False)
     return Settings(where, found, {k: s for k, s in offered.items() if s}, hashes)
+
+
+def config_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The configuration file, which need not exist."""
+    return Path(environment.get("DIFFSTYLER_CONFIG") or user_config_path(APP, appauthor=False) / "config.toml")
 
 
 def parse_source(text: str) -> Source:

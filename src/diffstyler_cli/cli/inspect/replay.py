@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...images.describe import Description
 from ...images.metadata import stored
-from ...images.write import SUFFIXES, encode_image, free_name
+from ...images.write import SUFFIXES, check_output, encode_image, free_name
 from ...recipe import same_but_for_time
 from ..stylize.session import Session
 from .facts import local_hashes
@@ -42,9 +42,11 @@ def replay(job: Job) -> None:
     (file,) = job.files
     description = job.describe(file)
     recipe = job.recipe(description)
+    output = str(job.output) if job.output is not None else str(automatic_output(file))
+    if output != "-":
+        check_output(Path(output), [file], job.force)
     request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
     job.say(notes + doubts(recipe, local_hashes(recipe.model_set)))
-    output = str(job.output) if job.output is not None else str(automatic_output(file))
     found: Likeness | None = None
 
     def recipe_of(result: StylizeResult) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from ...errors import DiffStylerError
 from ..terminal.errors import SomeFailed, explain
-from ..terminal.shell import joined
 from .facts import local_hashes
 from .job import Job
 from .request import request_of
@@ -69,7 +68,7 @@ def show_commands(job: Job) -> None:
         request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
         job.say(notes)
         output = None if job.output is None else str(job.output)
-        job.console.text(dataclasses.replace(request, output=output).command_line())
+        job.console.command(dataclasses.replace(request, output=output).command_words())
 
 
 def _report(job: Job, file: Path) -> dict[str, Any]:
@@ -79,13 +78,13 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
     row: dict[str, Any] = {**vars(description)} | {"path": str(file), "size": list(description.size)}
     recipe = None if description.recipe is None else job.recipe(description)
     local: dict[str, str] = {}
-    line = ""
+    line = again = ""
     notes: list[str] = []
     if recipe is not None:
         try:
             local = local_hashes(recipe.model_set)
             request, notes = request_of(recipe, file, check_pixels=False)
-            line = request.command_line()
+            line, again = request.command_line(), job.console.paper_command(request.command_words())
         except DiffStylerError as error:
             notes = [error.message]
     row |= {"command": line or None, "notes": notes}
@@ -94,8 +93,9 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
     if recipe is not None and job.console.quiet:
         job.console.written(file)
     elif line and not job.console.json:
-        short = line if len(line) <= LONGEST_LINE else f"{joined(['diffstyler', 'inspect', str(file)])} --command"
-        job.console.report(f"\nSame again: {short}")
+        if len(again) > LONGEST_LINE:
+            again = job.console.paper_command(["diffstyler", "inspect", str(file), "--command"])
+        job.console.report(f"\nSame again: {again}")
     job.say(notes)
     return row
 

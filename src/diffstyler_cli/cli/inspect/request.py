@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import DiffStylerError, InputImageError, UsageError
 from ...images.read import read_image
+from ...naming import name_of
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import Recipe, Source
 from ..stylize.request import Request, check, without_idle
@@ -87,7 +88,7 @@ def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixe
     if source.name == STREAM:
         notes.append(f"The {what} came from standard input: give --photo PATH, or pipe it in.")
         return "-"
-    name = Path(source.name).name
+    name = name_of(Path(source.name).name)
     if not name or name == "image" or name in (".", ".."):
         notes.append(f"The recipe does not name the {what}: give --photo PATH.")
         return "PHOTO"
@@ -100,7 +101,9 @@ def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixe
         notes.append(f"{escaped(found[0])} is not the {what} that the picture was made of: its pixels differ.")
         return str(found[0])
     where = "give --photo PATH" if what == "photo" else "put it there"
-    notes.append(f"The {what} {escaped(name)} is neither beside the picture nor in this folder: {where}.")
+    notes.append(
+        f"The {what} {escaped(Path(source.name).name)} is neither beside the picture nor in this folder: {where}."
+    )
     return name
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from ...config import options
 from ...errors import InputImageError
 from ...images.metadata import plain_json
+from ...naming import name_of
 from ...recipe import number
 from ..terminal.console import escaped
 from ..terminal.tables import MOST, brief, facts_grid, plain_table, section
@@ -64,7 +65,7 @@ class Sweep:
 
     def path(self, cell: Mapping[str, Any]) -> Path:
         """The cell's file; never one outside of the folder, whatever the manifest says."""
-        return self.folder / "cells" / Path(str(cell.get("file", ""))).name
+        return self.folder / "cells" / name_of(Path(str(cell.get("file", ""))).name)
 
 
 def read_sweep(folder: Path) -> Sweep:

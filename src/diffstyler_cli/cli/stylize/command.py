@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +41,16 @@ INTERACTIVE = (
 )
 
 
-@scaffold(quiet=QUIET)
+def _numbered(given: Mapping[str, Any]) -> Iterator[Path]:
+    """The files of several variations."""
+    from ...images.write import numbered
+
+    output, variations = given["output"], given["variations"]
+    if output is not None and output.name and variations.isascii() and variations.isdecimal():
+        yield from (numbered(output, n) for n in range(1, min(int(variations[:4]), MOST_VARIATIONS) + 1))
+
+
+@scaffold(quiet=QUIET, writes=_numbered)
 def command(
     call: Call,
     *,

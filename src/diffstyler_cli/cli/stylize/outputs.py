@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...naming import text_of
 from ...prompts import Prompt
+from ..places import same_place
 from .request import Request
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
         return Outputs(tuple(names), False, request.force)
     photo = None if request.image == "-" else Path(str(request.image))
     folder = given or (photo.parent if photo else Path())
-    words = [prompt.text for prompt in prompts] or [style.path.stem for style in style_images]
+    words = [prompt.text for prompt in prompts] or [text_of(style.path.stem) for style in style_images]
     if request.variations == 1:
         return Outputs((automatic_name(photo, words, folder),), True, False)
     # below a file nothing exists, so the name comes back without a number of its own
@@ -78,7 +80,7 @@ def check_outputs(
             check_size(photo_size, path)
     preview = request.preview_path
     if preview is not None:
-        if os.path.realpath(preview) in map(os.path.realpath, paths):
+        if any(same_place(preview, path) for path in paths):
             raise UsageError(f"--preview-path {preview} is the output.", "Give it a name of its own.")
         check_output(preview, inputs, request.force or previewed, "--preview-path")
     elif request.force and outputs.automatic:

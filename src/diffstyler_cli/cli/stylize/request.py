@@ -56,6 +56,17 @@ class Request:
         """The style images with their weights. Raises `UsageError`."""
         return [parse_style_image(path) for path in self.style_images]
 
+    def inputs(self) -> list[Path]:
+        """Every file that is read: photo, style images, weights, also those that the user's configuration names.
+
+        Raises `UsageError` where the configuration cannot be used.
+        """
+        from ...weights.settings import read_settings
+
+        photo = [] if self.image in (None, "-") else [Path(str(self.image))]
+        styles = [style.path for style in self.parsed_style_images()]
+        return [*photo, *styles, *read_settings(paths=self.weights).paths.values()]
+
     def with_settings(self, **settings: Any) -> Request:
         """The same request with these settings changed."""
         return dataclasses.replace(self, settings={**self.settings, **settings})
@@ -84,9 +95,13 @@ class Request:
         last = any(word.startswith("-") for word in self.prompts)
         return [command, *([*words, "--", *operands] if last else [*operands, *words])]
 
-    def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
-        """The shell-quoted command of `words`."""
-        return joined(["diffstyler", *self.words(command, options)])
+    def command_words(self) -> list[str]:
+        """The whole command of `words`."""
+        return ["diffstyler", *self.words()]
+
+    def command_line(self) -> str:
+        """The shell-quoted command of `words`, as UTF-8 text."""
+        return joined(self.command_words())
 
 
 def check(request: Request) -> None:

@@ -84,7 +84,7 @@ class Session:
         errors = self._make_all(job, stylizer, run)
         if errors and not run.pictures:
             raise errors[0]
-        self.console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        self.console.say_command(request.command_words(), "Same again: ")
         if errors:
             reason = explain(errors[-1])
             missing = request.variations - len(run.pictures)
@@ -105,10 +105,8 @@ class Session:
     def _prepare(self, request: Request) -> _Job:
         source, style_images = read_inputs(request, self.notices)
         prompts = request.parsed_prompts()
-        inputs = [] if request.image in (None, "-") else [Path(request.image)]
-        inputs += [style.path for style in style_images]
         outputs = plan_outputs(request, prompts, style_images)
-        check_outputs(outputs, request, inputs, source.original_size, previewed=self._previewed)
+        check_outputs(outputs, request, request.inputs(), source.original_size, previewed=self._previewed)
         self._check_preview(request)
         return _Job(request, source, prompts, style_images, outputs)
 
@@ -245,11 +243,13 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     return source, styles
 
 
-def doubts(config: StylizeConfig) -> list[str]:
-    """What a person should know of settings that are allowed and hardly meant."""
-    if T1.parse(config.t1).multiples(config.steps) <= LONG:
+def doubts(*configs: StylizeConfig) -> list[str]:
+    """What a person should know of settings that are allowed and hardly meant; those of several pictures once."""
+    long = dict.fromkeys(c.t1 for c in configs if T1.parse(c.t1).multiples(c.steps) > LONG)
+    if not long:
         return []
-    return [f"--t1 {config.t1} keeps so much of the photo that little is painted; up to {LONG:g}x is usual."]
+    keep = "keeps" if len(long) == 1 else "keep"
+    return [f"--t1 {','.join(long)} {keep} so much of the photo that little is painted; up to {LONG:g}x is usual."]
 
 
 def _log(event: Progress) -> None:

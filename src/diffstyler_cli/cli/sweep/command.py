@@ -40,7 +40,11 @@ def _read(name: str, value: str | bool) -> Any:
     return parse_values(name, str(value)) if name in swept() else (parse(name, value),)
 
 
-@scaffold(no_input=NO_INPUT, read=_read)
+def _own_folder(given: Mapping[str, Any]) -> list[Path]:
+    return [] if given["output"] is None else [given["output"]]
+
+
+@scaffold(no_input=NO_INPUT, read=_read, writes=_own_folder)
 def command(
     call: Call,
     *,

@@ -116,7 +116,7 @@ class Bars:
     def _picture(self, cell: Cell) -> Image:
         from PIL import Image
 
-        with Image.open(self._runner.folder.path / cell.file) as picture:
+        with Image.open(self._runner.folder.place(cell)) as picture:
             return picture.convert("RGB")
 
 

@@ -55,7 +55,7 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
             else:
                 folder = free_name(swept.runner.folder.path)
                 request = closer(swept.request, cell.config, cell.prompts, folder)
-                session.console.say(f"$ {request.command_line()}", "dim", verbatim=True)
+                session.console.say_command(request.command_words())
                 swept = session.run(request) or swept
         except DiffStylerError as error:  # nothing is lost by it: the person may choose again
             session.console.fail(explain(error))
@@ -96,7 +96,7 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
     from ...images.metadata import read_recipe
     from ...images.write import check_output, free_name, write_image
 
-    source = swept.runner.folder.path / cell.file
+    source = swept.runner.folder.place(cell)
     default = free_name(swept.runner.folder.path.parent / f"{swept.runner.folder.path.name.removesuffix('-sweep')}.png")
     path = ask_name(session.console, default)
     check_output(path, [source])

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ...config import MachineConfig, StylizeConfig, options
-from ...naming import slug
+from ...naming import beginning, name_of, slug, text_of
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check
+from ..terminal.shell import joined
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
@@ -82,24 +83,29 @@ class SweepRequest:
         if self.base.output is not None:
             return Path(self.base.output)
         words = [parse_prompt(text).text for text in self.prompts()]
-        words = words or [parse_style_image(path).path.stem for path in self.base.style_images]
+        words = words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images]
         photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
-        stem = photo.stem.encode(errors="ignore")[:120].decode(errors="ignore")
-        return photo.parent / f"{stem}-{slug(' '.join(words))}-sweep"
+        stem = beginning(text_of(photo.stem), 120)
+        return photo.parent / name_of(f"{stem}-{slug(' '.join(words))}-sweep")
 
     def range_words(self) -> str:
         """The options that are varied, as on the command line."""
         return " ".join(word for name in self.swept() for word in self._words(name))
 
-    def command_line(self) -> str:
-        """The shell-quoted command that asks for the same sweep."""
+    def command_words(self) -> list[str]:
+        """The command that asks for the same sweep."""
         words = [word for name in self.swept() for word in self._words(name)]
         if PROMPT in self.ranges and len(self.ranges[PROMPT]) == 1:
             words += self._words(PROMPT)
         if self.batch is not None:
             words += ["--batch", str(self.batch)]
         words += ["--no-grid"] * (not self.grid)
-        return dataclasses.replace(self.base, settings=self.settings(), force=False).command_line("sweep", words)
+        base = dataclasses.replace(self.base, settings=self.settings(), force=False)
+        return ["diffstyler", *base.words("sweep", words)]
+
+    def command_line(self) -> str:
+        """The same, shell-quoted, as UTF-8 text."""
+        return joined(self.command_words())
 
     def _words(self, name: str) -> list[str]:
         if name == PROMPT:

@@ -8,17 +8,19 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.filesize import decimal
 
-from ...config import StylizeConfig, options
-from ...errors import OutputError
+from ...config import MachineConfig, StylizeConfig, options
+from ...errors import OutputError, UsageError
 from ...prompts import parse_prompt
+from ...recipe.schema import TORCH_NAMES
 from ...sweep.axes import PROMPT
 from ...version import __version__
 from ..models import LoadedModels
-from ..stylize.session import DRAWN_SEEDS, read_inputs
+from ..places import inside
+from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
 from ..terminal.notices import Notices
@@ -101,17 +103,20 @@ class SweepSession:
 
         image, styles = read_inputs(request.base, self.notices)
         folder = Folder(request.folder())
-        folder.check(force=request.base.force)
+        self._check_inputs(request, folder.path)
         machine = dataclasses.replace(request.base, settings=request.settings()).machine()
+        chosen = self.models.chosen(machine, request.base.weights)
+        plan = self._plan(request, chosen, styles, folder.saved_seed())
+        known = asked(plan, machine, chosen, image, styles)
+        folder.check(known, force=request.base.force)
+        size = self._check(request, plan, image, folder.path)
+        self.notices.add([*plan.notices(), *doubts(*(cell.config for cell in plan.possible))])
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
-        plan = self._plan(request, stylizer, styles, folder.saved_seed())
-        self.notices.add(plan.notices())
-        size = self._check(request, plan, image, folder.path)
         self._announce(plan, size, folder.path)
         if request.dry_run:
             return None
-        with folder.claimed(identity(plan, stylizer, image, styles), force=request.base.force):
+        with folder.claimed(identity(known, stylizer), force=request.base.force):
             from ...sweep.run import Runner
 
             runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
@@ -119,7 +124,11 @@ class SweepSession:
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
-        self, request: SweepRequest, stylizer: Stylizer, styles: Sequence[StylePicture], saved_seed: int | None
+        self,
+        request: SweepRequest,
+        model_set: Literal["lite", "full"],
+        styles: Sequence[StylePicture],
+        saved: int | None,
     ) -> Plan:
         from ...sweep.plan import Plan
 
@@ -127,13 +136,19 @@ class SweepSession:
         if "seed" not in request.ranges:
             # the seed that was drawn when the sweep began: the same command goes on with the same pictures
             drawn = random.SystemRandom().randrange(DRAWN_SEEDS)
-            settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
+            settings["seed"] = drawn if saved is None or request.base.force else saved
         pictures = options(StylizeConfig)
         given = {name: value for name, value in settings.items() if name in pictures}
         # the plan checks what its cells have
-        config = StylizeConfig.defaults(stylizer.name).with_overrides(given, stylizer.name)
+        config = StylizeConfig.defaults(model_set).with_overrides(given, model_set)
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
-        return Plan(config, ranges, request.prompts(), [style.weight for style in styles], stylizer.name)
+        return Plan(config, ranges, request.prompts(), [style.weight for style in styles], model_set)
+
+    def _check_inputs(self, request: SweepRequest, folder: Path) -> None:
+        """Raises `UsageError` for an input in the sweep's folder: --force would delete it, a cell replace it."""
+        for path in request.base.inputs():
+            if inside(path, folder):
+                raise UsageError(f"{str(path)!r} is in the sweep's own folder.", "Give another folder with -o.")
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
@@ -199,7 +214,7 @@ class SweepSession:
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
         for path in swept.written:
             console.written(path)
-        console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        console.say_command(request.command_words(), "Same again: ")
         if runner.failed:
             for index, error in runner.failed.items():
                 console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")
@@ -220,18 +235,30 @@ class SweepSession:
         return not reason
 
 
-def identity(plan: Plan, stylizer: Stylizer, image: LoadedImage, styles: Sequence[StylePicture]) -> dict[str, Any]:
-    """What must be the same for a sweep to go on in its folder."""
-    description = plan.description()
-    for name in ("models", "art_model", "device", "dtype"):  # what was asked for; what it came to is below
-        description["settings"].pop(name, None)
-    return {
+def asked(
+    plan: Plan, machine: MachineConfig, model_set: str, image: LoadedImage, styles: Sequence[StylePicture]
+) -> dict[str, Any]:
+    """What is known of a sweep's `identity` before its models are loaded."""
+    known: dict[str, Any] = {
         "version": __version__,
+        "models": {"set": model_set},  # in front of the settings: another set has other defaults
         "photo": {"name": image.name, "pixels_sha256": image.fingerprint},
-        **description,
+        **plan.description(),
         "style_images": [
-            {"name": s.path.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
+            {"name": s.loaded.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
         ],
+    }
+    if machine.device != "auto":
+        known["device"] = machine.device.partition(":")[0]
+    if machine.dtype != "auto":
+        known["dtype"] = TORCH_NAMES[machine.dtype]
+    return known
+
+
+def identity(known: dict[str, Any], stylizer: Stylizer) -> dict[str, Any]:
+    """What must be the same for a sweep to go on in its folder."""
+    return {
+        **known,
         "models": {role: info.sha256 for role, info in stylizer.components.info.items()} | {"set": stylizer.name},
         "device": stylizer.device.type,
         "dtype": str(stylizer.dtype).removeprefix("torch."),

@@ -13,7 +13,6 @@ import typer
 
 from .console import Console, escaped
 from .errors import INTERRUPTED
-from .shell import joined
 
 if TYPE_CHECKING:
     from questionary import Question
@@ -132,7 +131,7 @@ def unquoted(text: str) -> str:
 
 def run_other(console: Console, words: list[str], dispatch: Dispatch) -> None:
     """Shows another command line and runs it. An interruption of it ends the menu that it was chosen from as well."""
-    console.say(f"$ {joined(['diffstyler', *words])}", "dim", verbatim=True)
+    console.say_command(["diffstyler", *words])
     code = dispatch(words)
     if code in INTERRUPTED:
         raise typer.Exit(code)

@@ -12,14 +12,14 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import INTERRUPTED, Failure
-from .shell import unsafe
+from .shell import joined, unsafe
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -115,7 +115,12 @@ class Console:
     @property
     def unicode(self) -> bool:
         """Whether stderr can show characters beyond ASCII, such as block elements."""
-        return (getattr(sys.stderr, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
+        return self.encoding.lower().replace("-", "").startswith("utf")
+
+    @property
+    def encoding(self) -> str:
+        """Of stderr."""
+        return getattr(sys.stderr, "encoding", None) or "ascii"
 
     @property
     def colors(self) -> int:
@@ -137,10 +142,17 @@ class Console:
 
     # --- for a person: stderr ----------------------------------------------------------------------------------------
     def say(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
-        """One line for a person; none with --quiet. A `verbatim` one, made to be copied, is not wrapped at words."""
+        """One line for a person; none with --quiet. A `verbatim` one is not wrapped at words."""
         LOG.info("%s", escaped(text))
         if not self.quiet:
             self._line((text, style), verbatim=verbatim)
+
+    def say_command(self, words: Iterable[str], label: str = "$ ") -> None:
+        """A command line, for a person to copy from here into a shell; none with --quiet."""
+        words = list(words)
+        LOG.info("%s%s", label, joined(words))
+        if not self.quiet:
+            self._line((label + joined(words, self.encoding), "dim"), verbatim=True)
 
     def render(self, renderable: RenderableType) -> None:
         """A rich renderable (a help page, a picture), on stderr; none with --quiet."""
@@ -190,6 +202,14 @@ class Console:
         """A report that was asked for (tables); none with --quiet or --json. Plain text is not wrapped at words."""
         if not self.quiet and not self.json:
             self.paper.print(renderable, soft_wrap=isinstance(renderable, str))
+
+    def command(self, words: Iterable[str]) -> None:
+        """A command line that is a result in itself."""
+        self.text(self.paper_command(words))
+
+    def paper_command(self, words: Iterable[str]) -> str:
+        """A command line, as it can be copied from stdout into a shell."""
+        return joined(words, _encoding()[0])
 
     def text(self, text: str) -> None:
         """A line of text that is a result in itself, such as the version."""
