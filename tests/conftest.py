@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 pytest_plugins = ["pytester"]
 
+# What stays between runs (settings, history, speeds) is the tests' own, and so is that of the processes they start.
+_HOME = tempfile.TemporaryDirectory(prefix="diffstyler-tests-")
+os.environ |= {f"XDG_{kind.upper()}_HOME": f"{_HOME.name}/{kind}" for kind in ("config", "state", "cache")}
+
 # The first call of an operation takes torch long: no deadline a single example.
 settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")

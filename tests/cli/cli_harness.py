@@ -25,7 +25,8 @@ class Outcome:
 
 def environment(**changes: str) -> dict[str, str]:
     """A plain environment in which the source tree is importable and nothing of this machine's settings is left."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    own = ("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")  # XDG: tests/conftest.py's
+    kept = {name: os.environ[name] for name in own if name in os.environ}
     base = {"PYTHONPATH": str(SOURCE), "LANG": "C.UTF-8", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
     return kept | base | changes
 

@@ -64,8 +64,12 @@ LINES = sorted(set(documented()))
 
 
 @pytest.fixture
-def folder(photo: Path) -> Path:
-    """The current one, with every photo that a document names."""
+def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current one, with every photo that a document names, and the configuration file of docs/settings.md."""
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "docs/settings.md").read_text(), re.M | re.S)
+    (photo.parent / "config.toml").write_text(example)
+    monkeypatch.setenv("DIFFSTYLER_CONFIG", str(photo.parent / "config.toml"))
+    monkeypatch.setenv("DIFFSTYLER_CACHE_DIR", str(photo.parent / "cache"))
     (photo.parent / "docs/pictures").mkdir(parents=True)
     for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
         Image.open(photo).save(photo.parent / name)
@@ -91,10 +95,7 @@ SWEEPS = [pair for pair in HERE if pair[1].startswith("diffstyler sweep")]
 
 
 @pytest.mark.parametrize(("document", "line"), [pair for pair in HERE if pair not in SWEEPS])
-def test_a_documented_command_works(
-    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, folder: Path, document: str, line: str
-) -> None:
-    monkeypatch.setenv("DIFFSTYLER_CACHE_DIR", str(folder / "cache"))
+def test_a_documented_command_works(cli: Callable[..., Outcome], folder: Path, document: str, line: str) -> None:
     if re.search(r"\binspect out\.png", line):
         assert cli("stylize", "photo.png", "woodcut", *QUICK, "-q", "-o", "out.png").code == 0
     if re.search(r"[|>]|&&", line):

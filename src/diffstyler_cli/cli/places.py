@@ -75,10 +75,11 @@ def _is_of_sweep(log: Path) -> bool:
 
 
 def _is_ours(log: Path, given: Mapping[str, Any]) -> bool:
+    from ..config_file import config_path
     from ..weights.cache import Cache
-    from ..weights.settings import config_file, read_settings
+    from ..weights.settings import read_settings
 
-    if same_place(log, config_file()):
+    if same_place(log, config_path()):
         return True
     try:
         settings = read_settings(cache=given.get("cache_dir"))

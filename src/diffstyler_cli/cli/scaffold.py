@@ -16,10 +16,13 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from ..config import PANEL_RUN
+from ..errors import UsageError
 from ..weights.registry import without_userinfo
 from .models import LoadedModels
-from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
+from .options import TERMINAL, markup, option, parse, settings_parameters, weights_parameters
 from .places import check_log
+from .presets import merged, preset_names
 from .terminal.console import Console
 from .terminal.errors import Failure, Interrupted, Terminated, explain
 from .terminal.log import LOG_FILE, open_log
@@ -27,6 +30,7 @@ from .terminal.log import LOG_FILE, open_log
 JSON = "Print one JSON document in place of the paths."
 QUIET = "Print nothing but the paths and errors."
 NO_INPUT = "Never ask; what is missing is an error (exit code 2)."
+PRESET = "Settings from [preset.NAME] in the configuration file (docs/settings.md); options on the line go before them."
 DEBUG = "Show the traceback of an error, and all warnings."
 
 
@@ -62,6 +66,8 @@ class Call:
     """Set by the command as soon as there is something to tell of."""
     documented: bool = True
     """Whether --json prints the account's document; not where standard output carries a picture."""
+    lent: frozenset[str] = frozenset()
+    """Settings that --preset gives, not the line itself: where one would have no effect, it is left out."""
 
     @property
     def why_not_ask(self) -> str:
@@ -102,6 +108,8 @@ def scaffold(
         parameters = [_context()]
         for parameter in own:
             parameters += groups.get(parameter.name, [parameter])
+            if parameter.name == "settings":
+                parameters.append(_preset())
         parameters += _common(json, quiet, no_input)
 
         @functools.wraps(body)
@@ -109,9 +117,12 @@ def scaffold(
             state: State = context.obj
             given = {name: _placed(value, state.arguments) for name, value in given.items()}
             used: dict[str, Any] = {}
+            lent: frozenset[str] = frozenset()
             if "settings" in signature.parameters:
                 values = {p.name: given.pop(p.name) for p in groups["settings"]}
-                used["settings"] = {name: read(name, value) for name, value in values.items() if value is not None}
+                texts = {name: value for name, value in values.items() if value is not None}
+                texts, lent = merged(given.pop("preset"), texts)
+                used["settings"] = {name: read(name, value) for name, value in texts.items()}
             if "weights" in signature.parameters:
                 paths = {p.name.removesuffix("_weights"): given.pop(p.name) for p in groups["weights"]}
                 used["weights"] = {key: path for key, path in paths.items() if path is not None}
@@ -122,7 +133,8 @@ def scaffold(
                 open_log(log_file, [without_userinfo(argument) for argument in state.arguments])
             if not debug:
                 warnings.simplefilter("ignore")
-            _carry_out(body, Call(state, console, given.pop("no_input", False)), {**given, **used})
+            call = Call(state, console, given.pop("no_input", False), lent=lent)
+            _carry_out(body, call, {**given, **used})
             return 0
 
         command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # read by inspect
@@ -171,6 +183,22 @@ def _kept(call: Call, what: str) -> tuple[str, str]:
 
 def _context() -> inspect.Parameter:
     return inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+
+def _preset() -> inspect.Parameter:
+    def complete(incomplete: str) -> list[str]:
+        try:
+            return [name for name in preset_names() if name.startswith(incomplete)]
+        except UsageError:
+            return []
+
+    made = typer.Option(
+        "--preset", help=markup(PRESET), metavar="NAME", show_default=False, rich_help_panel=PANEL_RUN,
+        autocompletion=complete,
+    )  # fmt: skip
+    return inspect.Parameter(
+        "preset", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, made]
+    )
 
 
 def _common(json: str, quiet: str, no_input: str | None) -> list[inspect.Parameter]:

@@ -8,22 +8,18 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from platformdirs import user_cache_path, user_config_path
+from platformdirs import user_cache_path
 
+from ..config_file import APP, EXAMPLE, read_config
 from ..errors import UsageError
 from ..roles import KEYS, ROLES
 from .registry import FULL, ComponentSpec, Source, without_userinfo
 
-APP = "diffstyler"
-EXAMPLE = "See docs/weights.md for an example."
-LARGEST = 1 << 20
-"""Bytes of a configuration file."""
+CACHE_VARIABLE = "DIFFSTYLER_CACHE_DIR"
 SOURCE_ADVICE = "Write hub:OWNER/REPO/FILE[@REVISION], https://HOST/FILE, or the path of a file."
 
 
@@ -36,12 +32,15 @@ class Settings:
         paths: by key of the role, files that are loaded in the place of the cached ones.
         sources: by key, tried before the built-in ones.
         sha256: by component, what its file must have in the place of the built-in hashes.
+        origins: who said so, by "cache", "photo.path", "photo.source" (one a source), "photo.sha256": the name of an
+            environment variable, or the file and the key in it; what options gave or is built in has none.
     """
 
     cache: Path
     paths: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def components(self) -> tuple[ComponentSpec, ...]:
         """The table of components with this user's sources and hashes in it."""
@@ -68,36 +67,37 @@ def read_settings(
     Raises:
         UsageError: a value or a name in the environment or in the file that cannot be used.
     """
-    file = config_file(environment)
-    content = _read(file, given=bool(environment.get("DIFFSTYLER_CONFIG")))
-    table = _Table(content, str(file))
+    table = read_config(environment)
     known = table.section("weights", KEYS)
-    sections = {key: known.section(key, ("path", "source", "sha256")) for key in KEYS if key in known}
-    folder = cache or environment.get("DIFFSTYLER_CACHE_DIR") or table.section("cache", ("dir",)).text("dir")
-    table.only("weights", "cache")
+    kept = table.section("cache", ("dir",))
+    origins: dict[str, tuple[str, ...]] = {}
+    folder = cache or environment.get(CACHE_VARIABLE) or kept.text("dir")
+    if folder and not cache:
+        origins["cache"] = (CACHE_VARIABLE if environment.get(CACHE_VARIABLE) else f"{kept.where}.dir",)
 
     found = dict(paths or {})
     offered: dict[str, tuple[Source, ...]] = {}
     hashes: dict[str, str] = {}
     for role in ROLES:
         key = role.key
-        section = sections.get(key, _Table({}, str(file)))
+        section = known.section(key, ("path", "source", "sha256"))
         text = environment.get(role.weights_variable) or section.text("path")
         if text and key not in found:
             found[key] = _expanded(text)
-        places = [section.texts("source"), [environment.get(role.source_variable, "")]]
-        offered[key] = (*(sources or {}).get(key, ()), *(parse_source(p) for row in reversed(places) for p in row if p))
+            given = environment.get(role.weights_variable)
+            origins[f"{key}.path"] = (role.weights_variable if given else f"{section.where}.path",)
+        places = [(environment.get(role.source_variable, ""), role.source_variable)]
+        places += [(place, f"{section.where}.source") for place in section.texts("source")]
+        places = [(place, origin) for place, origin in places if place]
+        offered[key] = (*(sources or {}).get(key, ()), *(parse_source(place) for place, _ in places))
+        origins[f"{key}.source"] = tuple(origin for _, origin in places)
         if digest := section.text("sha256"):
             if not re.fullmatch("[0-9a-fA-F]{64}", digest):
                 raise UsageError(f"{section.where}: sha256 {digest[:80]!r} is not 64 hexadecimal digits.", EXAMPLE)
             hashes[key] = digest.lower()
+            origins[f"{key}.sha256"] = (f"{section.where}.sha256",)
     where = _expanded(folder) if folder else user_cache_path(APP, appauthor=False)
-    return Settings(where, found, {k: s for k, s in offered.items() if s}, hashes)
-
-
-def config_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """The configuration file, which need not exist."""
-    return Path(environment.get("DIFFSTYLER_CONFIG") or user_config_path(APP, appauthor=False) / "config.toml")
+    return Settings(where, found, {k: s for k, s in offered.items() if s}, hashes, origins)
 
 
 def parse_source(text: str) -> Source:
@@ -122,59 +122,3 @@ def _expanded(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise UsageError(f"{path} begins with the home folder of nobody.", "Write the path without ~.") from error
-
-
-class _Table:
-    """A TOML table that answers a wrong kind of value, or a name that means nothing, with a `UsageError`."""
-
-    def __init__(self, content: Mapping[str, Any], where: str) -> None:
-        self.content = content
-        self.where = where
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.content
-
-    def only(self, *names: str) -> None:
-        for name in self.content:
-            if name not in names:
-                raise UsageError(
-                    f"{self.where}: there is no setting {name[:80]!r}; known: {', '.join(names)}.", EXAMPLE
-                )
-
-    def section(self, name: str, names: tuple[str, ...]) -> _Table:
-        """The table of that name, empty if there is none; `names` are those that it may have."""
-        content = self.content.get(name, {})
-        if not isinstance(content, dict):
-            raise UsageError(f"{self.where}: {name} is a table, written [{name}].", EXAMPLE)
-        section = _Table(content, f"{self.where}: {name}" if ": " not in self.where else f"{self.where}.{name}")
-        section.only(*names)
-        return section
-
-    def text(self, name: str) -> str:
-        value = self.content.get(name, "")
-        if not isinstance(value, str) or "\0" in value:
-            raise UsageError(f"{self.where}: {name} is a text in quotes.", EXAMPLE)
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        value = self.content.get(name, [])
-        listed = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, str) and "\0" not in one for one in listed):
-            raise UsageError(f"{self.where}: {name} is a text in quotes or a list of them.", EXAMPLE)
-        return listed
-
-
-def _read(file: Path, *, given: bool) -> dict[str, Any]:
-    try:
-        if file.exists() and not file.is_dir() and (not file.is_file() or file.stat().st_size > LARGEST):
-            raise UsageError(f"The configuration file {file} is no file of at most {LARGEST:,} bytes.", EXAMPLE)
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if given:
-            raise UsageError(f"DIFFSTYLER_CONFIG names {file}, which does not exist.", EXAMPLE) from None
-        return {}
-    except RecursionError as error:
-        raise UsageError(f"The configuration file {file} cannot be read: it nests too deeply.", EXAMPLE) from error
-    except (OSError, ValueError) as error:  # ValueError: what is not UTF-8 or TOML, or a number of too many digits
-        why = " ".join(str(error).split())[:160]
-        raise UsageError(f"The configuration file {file} cannot be read: {why}.", EXAMPLE) from error

@@ -16,12 +16,15 @@ from .job import InspectAccount, Job
 SUMMARY = "Show what runs here, or how a picture was made."
 
 WHAT = "What to do"
+ALONE = ("--styles", "--config")
+"""What takes no FILE."""
 
 INPUTS = 'Pictures or sweep folders; "-" reads a picture from standard input. None: this machine and its models.'
 COMMAND = "Print the command line that makes the picture again, and nothing else."
 REPLAY = "Make the picture again, and say whether every pixel is the same."
 PLOT = "Draw the losses by step, of one picture or of several, as a .png, .jpg or .webp file."
 STYLES = "Show the styles that the built-in models know: names, scores, limits."
+CONFIG = "Show every setting in force, and where it comes from: configuration file, environment, or built in."
 COMPARE = "Of two pictures: how their recipes differ, and the scores of both."
 PHOTO = "With --command, --replay or --compare: the photo, if it is not beside the picture; another one is made alike."
 OUTPUT = "With --replay or --command: where the picture goes. (default with --replay beside it, as NAME-replay)"
@@ -41,6 +44,7 @@ def command(
     plot: Annotated[Path | None, option(WHAT, PLOT, "--plot", takes="PATH")] = None,
     compare: Annotated[bool, option(WHAT, COMPARE, "--compare")] = False,
     styles: Annotated[bool, option(WHAT, STYLES, "--styles")] = False,
+    config: Annotated[bool, option(WHAT, CONFIG, "--config")] = False,
     photo: Annotated[Path | None, option(FILES, PHOTO, "--photo", takes="PATH")] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
@@ -70,6 +74,7 @@ def command(
         "--plot": plot is not None,
         "--compare": compare,
         "--styles": styles,
+        "--config": config,
     }
     chosen = [flag for flag, given in actions.items() if given]
     _check(job, chosen)
@@ -94,6 +99,10 @@ def _act(job: Job, action: str, plot: Path | None) -> None:
         from .styles import show_styles
 
         show_styles(job)
+    elif action == "--config":
+        from .in_force import show_config
+
+        show_config(job)
     elif action == "--command":
         from .report import show_commands
 
@@ -115,9 +124,9 @@ def _check(job: Job, chosen: Sequence[str]) -> None:
     names = [str(file) for file in job.files]
     rows = (
         (len(chosen) > 1, f"{' and '.join(chosen)} exclude each other.", "Give one of them."),
-        (what == "--styles" and bool(count), "--styles takes no FILE.", "Leave the FILE or --styles out."),
+        (what in ALONE and bool(count), f"{what} takes no FILE.", f"Leave the FILE or {what} out."),
         (
-            bool(what) and what != "--styles" and not count,
+            bool(what) and what not in ALONE and not count,
             f"{what} needs a FILE.",
             f"Name a picture: diffstyler inspect out.png {what}.",
         ),

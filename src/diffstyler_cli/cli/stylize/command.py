@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, readable, whole
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
-from .request import Request, check
+from .request import Request, check, without_idle
 
 if TYPE_CHECKING:
     from .session import Session
@@ -92,6 +92,7 @@ def command(
     session = Session(call.console, call.state.models)
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, interactive=interactive)
+    request = without_idle(request, call.lent)
     check(request)
     _run(call, session, request, interactive=interactive)
 
@@ -107,7 +108,7 @@ def _run(call: Call, session: Session, request: Request, *, interactive: bool) -
     from ..terminal.preview import why_not
     from .menu import ask_missing, what_next
 
-    request = ask_missing(call.console, request)
+    request = without_idle(ask_missing(call.console, request), call.lent)
     check(request)
     # a person who was asked watches: show the picture where the terminal can
     watched = dataclasses.replace(request, preview=request.preview or not why_not(call.console))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,14 +135,18 @@ def _check_prompts(request: Request, config: StylizeConfig) -> None:
         )
 
 
-def without_idle(request: Request) -> Request:
-    """The same request without the settings that `check` refuses because they would have no effect."""
+def without_idle(request: Request, among: Collection[str] | None = None) -> Request:
+    """The same request without the settings that `check` refuses because they would have no effect.
+
+    `among` names those that may go; None for any.
+    """
     config = request.config("full" if request.settings.get("models") == "full" else "lite")
     idle = {name for names, _, _ in _idle_options(request, config) for name in names}
-    if not idle & set(request.settings):
+    idle &= set(request.settings if among is None else request.settings.keys() & set(among))
+    if not idle:
         return request
     kept = {name: value for name, value in request.settings.items() if name not in idle}
-    return without_idle(dataclasses.replace(request, settings=kept))
+    return without_idle(dataclasses.replace(request, settings=kept), among)
 
 
 def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tuple[str, ...], str, str]]:

@@ -94,7 +94,7 @@ def command(
     session = SweepSession(call.console, call.state.models)
     call.account = session.account
     _check_streams(call.console, request)
-    request = _completed(request, session)
+    request = _completed(request, session).without_idle(call.lent)
     request.check()
     done = session.run(request)
     if done is not None and call.may_ask:

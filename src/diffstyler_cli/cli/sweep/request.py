@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ...config import MachineConfig, StylizeConfig, options
 from ...naming import beginning, name_of, slug, text_of
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
-from ..stylize.request import Request, check
+from ..stylize.request import Request, check, without_idle
 from ..terminal.shell import joined
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
@@ -73,10 +73,19 @@ class SweepRequest:
 
     def check(self) -> None:
         """Raises `UsageError` for an option that would have no effect on any cell."""
-        # where a setting has several values, one that lets the others count stands for it
+        check(self._representative())
+
+    def without_idle(self, among: Collection[str]) -> SweepRequest:
+        """The same without those settings of `among` that would have no effect on any cell."""
+        whole = self._representative()
+        idle = whole.settings.keys() - without_idle(whole, among).settings.keys()
+        return dataclasses.replace(self, ranges={k: v for k, v in self.ranges.items() if k not in idle})
+
+    def _representative(self) -> Request:
+        """One request for all cells: of several values of a setting, one that lets the others count stands for it."""
         alone = {name: values for name, values in self.ranges.items() if name not in (PROMPT, *TOGETHER)}
         settings = {name: next((v for v in values if v), values[0]) for name, values in alone.items()}
-        check(dataclasses.replace(self.base, prompts=self.prompts(), settings=settings, output=None))
+        return dataclasses.replace(self.base, prompts=self.prompts(), settings=settings, output=None)
 
     def folder(self) -> Path:
         """The sweep's folder: as given, or named after the photo and the prompts, and beside the photo."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...errors import OutputError
 from ...version import __version__
+from ...weights.registry import without_userinfo
 from .shell import joined
 
 LOG_FILE = "Append a log to FILE: versions, machine, messages, every step, tracebacks; for a bug report."
@@ -21,7 +22,7 @@ LIBRARIES = (
     "torch", "torchvision", "open_clip_torch", "Pillow", "numpy", "safetensors", "huggingface_hub", "typer", "rich"
 )  # fmt: skip
 ENVIRONMENT = ("DIFFSTYLER_", "HF_HUB_OFFLINE", "HF_ENDPOINT", "CUDA_VISIBLE_DEVICES", "PYTORCH_", "OMP_NUM_THREADS")
-"""Beginnings of the environment variables that are logged. None holds a secret; HF_TOKEN must never match."""
+"""Beginnings of the environment variables that are logged, without passwords. HF_TOKEN must never match."""
 
 
 def open_log(path: Path, arguments: Sequence[str]) -> None:
@@ -51,7 +52,7 @@ def open_log(path: Path, arguments: Sequence[str]) -> None:
     LOGGER.info("%s", ", ".join(f"{name} {_version(name)}" for name in LIBRARIES))
     for name in sorted(os.environ):
         if name.startswith(ENVIRONMENT):
-            LOGGER.info("%s=%s", name, os.environ[name])
+            LOGGER.info("%s=%s", name, without_userinfo(os.environ[name]))
 
 
 def close_log() -> None:
