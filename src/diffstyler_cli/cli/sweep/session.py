@@ -99,11 +99,11 @@ class SweepSession:
         """
         from ...sweep.folder import Folder
 
-        image, styles = read_inputs(request.base, self.notices)
+        base = dataclasses.replace(request.base, settings=request.settings())
+        image, styles = read_inputs(base, self.notices)
         folder = Folder(request.folder())
         folder.check(force=request.base.force)
-        machine = dataclasses.replace(request.base, settings=request.settings()).machine()
-        stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
+        stylizer = self.models.load(base.machine(), request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
         plan = self._plan(request, stylizer, styles, folder.saved_seed())
         self.notices.add(plan.notices())
