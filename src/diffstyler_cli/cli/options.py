@@ -29,6 +29,9 @@ FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
 MOST_PIXELS = 10**12
 """The largest --max-pixels; no picture that fits into a memory has more."""
 PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
+FRAME = "Which frame of an animation, or page of a file with several. (default 1)"
+LAST_FRAME = 1000
+"""The largest --frame: all frames of an animation before it are painted."""
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 
@@ -62,6 +65,11 @@ def _weights_help(key: str) -> str:
 def max_pixels(text: str | None) -> int | None:
     """The value of --max-pixels. Raises `UsageError`."""
     return None if text is None else whole("--max-pixels", text, low=1, high=MOST_PIXELS, example=200_000_000)
+
+
+def frame_number(text: str | None) -> int | None:
+    """The value of --frame. Raises `UsageError`."""
+    return None if text is None else whole("--frame", text, low=1, high=LAST_FRAME, example=2)
 
 
 def readable(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .metadata import embed, read_recipe
-from .read import MAX_PIXELS, LoadedImage, Source, read_image, restore_alpha, to_image, to_tensor, working_size
+from .read import MAX_PIXELS, LoadedImage, read_image
+from .source import Source
+from .tensors import resized, restore_alpha, spread, squeezed, to_image, to_tensor, working_size
 from .write import (
     automatic_name,
     check_output,
@@ -24,7 +26,10 @@ __all__ = [
     "output_format",
     "read_image",
     "read_recipe",
+    "resized",
     "restore_alpha",
+    "spread",
+    "squeezed",
     "to_image",
     "to_tensor",
     "working_size",

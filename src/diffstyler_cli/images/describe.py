@@ -57,7 +57,8 @@ class Description:
 
 def describe(path: Path, max_pixels: int = MAX_PIXELS) -> Description:
     """Describes the picture at `path`, "-" being standard input. Raises `InputImageError` if it is none."""
-    with opened(path, max_pixels) as (image, _):
+    with opened(path, max_pixels) as file:
+        image = file.image
         return Description(
             path=path,
             bytes=None if str(path) == "-" else path.stat().st_size,

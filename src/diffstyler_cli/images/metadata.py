@@ -70,8 +70,8 @@ def read_recipe(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> dic
 
     Raises `InputImageError` if `source` is no image.
     """
-    with opened(source, max_pixels) as (image, _):
-        return recipe_in(image)
+    with opened(source, max_pixels) as file:
+        return recipe_in(file.image)
 
 
 def recipe_in(image: Image.Image) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Reading images of any kind Pillow knows, and the way between pictures and tensors.
+"""Reading images of any kind Pillow knows, and some that it does not.
 
 Every failure is an `InputImageError` with a reason and advice. torch and numpy are imported only by the functions that
 need them.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import math
 import os
-import stat
 import sys
 import threading
 import warnings
@@ -20,39 +18,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DiffStylerError, InputImageError, UsageError
-from ..naming import text_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from . import boxes, heif, jpeg, png, tiff
+from . import source as sources
+from .profiles import coded
+from .source import CONVERT, COPY, Source, printable
+from .tiff import Samples
 
 MAX_PIXELS = 100_000_000
-MAX_ASPECT = 16
-MIN_SIDE = 16
-_MAX_STREAM_BYTES = 2**30
-_CONVERT = "Convert it to PNG or JPEG first."
-
-# Refused before Pillow sees them: for a better message, and because Pillow would run Ghostscript on PostScript.
-_NOT_PICTURES = (
-    (b"%!PS", "PostScript", _CONVERT),
-    (b"\xc5\xd0\xd3\xc6", "PostScript", _CONVERT),
-    (b"%PDF", "a PDF document", _CONVERT),
-    (b"<!doctype html", "a web page (HTML), not an image", "Download the image itself, not the page that shows it."),
-    (b"<html", "a web page (HTML), not an image", "Download the image itself, not the page that shows it."),
-    (b"<svg", "a vector drawing (SVG)", _CONVERT),
-)
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\0\0\0\x0cjP")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow logs odd TIFF tags; without a handler Python would print them on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 _pillow_limits = threading.RLock()
-
-Source: TypeAlias = "Path | str | bytes | Image.Image"
 
 
 @dataclass(frozen=True)
@@ -69,6 +51,12 @@ class LoadedImage:
     """What a person should know: first frame of several, colour profile ignored, …; without the name."""
     name: str = "image"
     """The text of the file's name (`naming.text_of`), "stdin" or "image"; to be escaped where it is shown."""
+    frame: int | None = None
+    """The number of the frame or page, from 1, where one was asked for."""
+    exif: bytes = b""
+    """The EXIF data as they are in the file; b"" for none."""
+    dpi: tuple[float, float] | None = None
+    """Pixels per inch across and down, where the file says."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -79,40 +67,69 @@ class LoadedImage:
         return digest.hexdigest()
 
 
-def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+@dataclass
+class Opened:
+    """A picture that is open, its pixels not yet decoded (those of a TIFF that Pillow does not read excepted).
+
+    Args:
+        name: for messages.
+        notes: what was found out so far that a person should know.
+        stream: the file; None for a picture of Pillow's own.
+        bits: of a sample, of a PNG.
+        cut: whether it is a JPEG without its end, which `stream` has.
+        samples: what its numbers mean, where Pillow does not follow that.
+    """
+
+    image: Image.Image
+    name: str
+    notes: list[str] = field(default_factory=list)
+    stream: IO[bytes] | None = None
+    bits: int = 8
+    cut: bool = False
+    samples: Samples = field(default_factory=Samples)
+
+
+def read_image(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> LoadedImage:
     """Read a file, standard input ("-"), encoded bytes or a Pillow image.
 
-    EXIF orientation is applied, ICC colours become sRGB, alpha is split off, of several frames the first is taken.
-    Pillow's safety switches are set for the time of the call, so calls in several threads wait for each other.
+    EXIF orientation is applied, ICC colours become sRGB, alpha is split off. Pillow's safety switches are set for the
+    time of the call, so calls in several threads wait for each other.
 
-    Raises `InputImageError` if there is no usable image of at most `max_pixels` pixels, `UsageError` for "-" at a
-    terminal.
+    Args:
+        frame: which of several frames or pages, from 1; by default the first (of HEIC the main one), with a note.
+
+    Raises `InputImageError` if there is no usable image of at most `max_pixels` pixels, or no such frame; `UsageError`
+    for "-" at a terminal, and for a `frame` where there is but one picture.
     """
     from .colour import to_srgb
 
-    with opened(source, max_pixels) as (image, name):
-        notes: list[str] = []
-        if getattr(image, "is_animated", False) and image.format != "MPO":  # cameras hide previews in MPO
-            notes.append("of several frames the first is used")
-        _check_strips(image, name)
+    with opened(source, max_pixels, frame) as file:
+        image, notes = file.image, file.notes
+        if frame is None and getattr(image, "is_animated", False) and image.format != "MPO":
+            # cameras hide previews in MPO
+            notes.append("of several frames the " + ("main one" if image.format == "HEIF" else "first") + " is used")
+        if file.cut:
+            _count_rows(file)
         with _silent_libtiff(image):
             image.load()
         turn = _turn(image, notes)
-        rgb, alpha = to_srgb(image, notes)
+        exif, dpi = _exif(image), _dpi(image)
+        rgb, alpha = to_srgb(_keyed(file), notes, file.samples)
         if turn is not None:
             rgb = rgb.transpose(turn)
             alpha = alpha.transpose(turn) if alpha else None
+            dpi = (dpi[1], dpi[0]) if dpi and turn in _SIDEWAYS else dpi
         rgb.info = {}
-        return LoadedImage(rgb, alpha, rgb.size, notes, _name(source))
+        return LoadedImage(rgb, alpha, rgb.size, notes, sources.name_of(source), frame, exif, dpi)
 
 
 @contextmanager
-def opened(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, str]]:
-    """Open `source` with Pillow, its pixels not yet decoded; yields the image and its name for messages.
+def opened(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> Iterator[Opened]:
+    """Open `source`, its pixels not yet decoded.
 
     Whatever goes wrong inside the `with` is raised as `InputImageError`; Pillow's warnings never reach stderr.
     """
-    name = _printable(_name(source))
+    name = printable(sources.name_of(source))
     try:
         with _pillow_limits, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -120,18 +137,22 @@ def opened(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
             try:
                 if isinstance(source, Image.Image):
-                    _check_size(source, name, max_pixels)
-                    yield source, name
+                    _check_size(source.size, name, max_pixels)
+                    _select(source, frame, name)
+                    yield Opened(source, name)
                     return
-                with _stream(source, name) as stream:
-                    head = _check_head(stream, name)
+                with sources.open_stream(source, name) as stream:
+                    head = sources.check_head(stream, name)
                     try:
-                        image = Image.open(stream)
-                    except UnidentifiedImageError as error:
-                        raise _unidentified(name, head) from error
-                    with image:
-                        _check_size(image, name, max_pixels)
-                        yield image, name
+                        file = _open(stream, head, name, max_pixels, frame)
+                        with file.image:
+                            yield file
+                    except DiffStylerError:
+                        raise
+                    except Exception as error:
+                        if _is_cut(head, stream):
+                            raise _cut(name) from error
+                        raise
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except DiffStylerError:
@@ -140,148 +161,158 @@ def opened(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
         raise _explain(error, name, max_pixels) from error
 
 
-def working_size(original_size: tuple[int, int], size: int) -> tuple[int, int]:
-    """(width, height) of about size·size pixels in the picture's shape, for a picture of any size.
-
-    Each side is at least 16. A shape longer than 16:1 is worked on, squeezed, as 16:1; resizing the result to
-    `original_size` undoes that.
-    """
-    width, height = original_size
-    aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
-    return (max(MIN_SIDE, round(size * math.sqrt(aspect))), max(MIN_SIDE, round(size / math.sqrt(aspect))))
-
-
-def to_tensor(rgb: Image.Image, size: tuple[int, int], multiple: int = 1) -> tuple[Tensor, tuple[int, int]]:
-    """Resize to `size` (width, height) by Lanczos and pad right and below by reflection up to a multiple of `multiple`.
-
-    Returns a float32 tensor 1×3×H×W in [-1, 1], and `size`, which `to_image` needs to cut the padding off.
-    """
-    import numpy as np
-    import torch
-
-    resized = rgb if rgb.size == size else rgb.resize(size, Image.Resampling.LANCZOS)
-    width, height = size
-    padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
-    pixels = np.pad(np.asarray(resized), padding, mode="reflect")
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(torch.float32).div(127.5).sub(1).contiguous(), size
-
-
-def to_image(tensor: Tensor, size: tuple[int, int] | None = None) -> Image.Image:
-    """A picture (mode RGB) from a tensor 3×H×W or 1×3×H×W in about [-1, 1], cut to `size` (width, height) if given."""
-    import torch
-
-    pixels = tensor.detach().reshape(tensor.shape[-3:])
-    if size is not None:
-        pixels = pixels[:, : size[1], : size[0]]
-    pixels = pixels.to(device="cpu", dtype=torch.float32).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+def _open(stream: IO[bytes], head: bytes, name: str, max_pixels: int, frame: int | None) -> Opened:
+    """Opens by what the bytes say, whatever the file is called."""
+    if head.startswith(_TIFF):
+        return _open_tiff(stream, head, name, max_pixels, frame)
+    notes: list[str] = []
+    bits, cut, profile = 8, False, None
+    if heif.is_heic(head):
+        image = heif.open_heif(stream, name, frame or 0, lambda size: _check_size(size, name, max_pixels))
+    else:
+        if head.startswith(png.MAGIC):
+            stream, facts = png.tidied(stream)
+            notes, bits, profile = facts.notes, facts.bits, facts.profile
+        elif head.startswith(b"\xff\xd8\xff"):
+            data = stream.read()
+            if cut := jpeg.lacks_end(data):
+                data += jpeg.END
+            stream = BytesIO(data)
+        try:
+            image = Image.open(stream)
+        except UnidentifiedImageError as error:
+            raise sources.unidentified(name, head, stream) from error
+    _check_size(image.size, name, max_pixels)
+    _select(image, frame, name)
+    if head.startswith(png.MAGIC):
+        image.info["icc_profile"] = profile
+        png.scale_key(image, bits)
+    elif (code := _nclx(stream, head)) and not image.info.get("icc_profile"):
+        image.info["icc_profile"], note = coded(code[0], code[1])  # the range is the decoder's
+        notes += [note] if note else []
+    return Opened(image, name, notes, stream, bits, cut)
 
 
-def restore_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
-    """`image` (RGB) under `alpha`, resized to fit, as RGBA; `image` itself if `alpha` is None."""
-    if alpha is None:
-        return image
-    fitted = alpha if alpha.size == image.size else alpha.resize(image.size, Image.Resampling.LANCZOS)
-    result = image.convert("RGBA")
-    result.putalpha(fitted)
-    return result
-
-
-def _name(source: Source) -> str:
-    if isinstance(source, (bytes, Image.Image)):
-        return "image"
-    return "stdin" if str(source) == "-" else text_of(Path(source).name or str(source))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _stream(source: Path | str | bytes, name: str) -> IO[bytes]:
-    if isinstance(source, bytes):
-        return BytesIO(source)
-    if str(source) == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise InputImageError("Standard input is closed.", "Pipe a picture in, or name a file.")
-        if sys.stdin.isatty():
-            raise UsageError(
-                "An image is expected on standard input, which is a terminal.", "Pipe one in or name a file."
-            )
-        return _whole(sys.stdin.buffer, name)
+def _open_tiff(stream: IO[bytes], head: bytes, name: str, max_pixels: int, frame: int | None) -> Opened:
+    """By Pillow where it reads this kind of TIFF right, else with numpy."""
+    image: Image.Image | None = None
+    page = (frame or 1) - 1
     try:
-        mode = Path(source).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise InputImageError(f"{name} is a folder, not an image.", "Name an image file.")
-        stream = open(source, "rb")  # noqa: SIM115 (closed by the caller)
-    except (FileNotFoundError, ValueError) as error:  # ValueError: a null byte in the name
-        raise InputImageError(f"{name} does not exist.", "Check the path; a name with spaces needs quotes.") from error
-    except PermissionError as error:
-        raise InputImageError(f"{name} may not be read: permission denied.", "Check who may read the file.") from error
-    if stat.S_ISREG(mode):
-        return stream
-    with stream:  # a pipe or device cannot seek
-        return _whole(stream, name)
+        image = Image.open(stream)
+        _check_size(image.size, name, max_pixels)
+        _select(image, frame, name)
+    except (DiffStylerError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise
+    except Exception:  # a kind that Pillow does not know, or a damaged file
+        image = None
+    try:
+        tags = tiff.read_tags(stream, page) if image is None else getattr(image, "tag_v2", {})
+    except Exception as error:  # a hostile directory raises nearly every type
+        if page and isinstance(error, EOFError):
+            raise _no_frame(name, page + 1) from error
+        raise sources.unidentified(name, head, stream) from error
+    tiff.refuse_raw(tags, stream, head, name)
+    if image is not None and not tiff.better_by_numpy(tags):
+        tiff.check_subsampling(tags, name)
+        tiff.check_data(tags, stream, name)
+        return Opened(image, name, [], stream, samples=tiff.samples_of(tags))
+    from .colour import image_of
+
+    notes: list[str] = []
+    try:
+        _check_size(tiff.size_of(tags), name, max_pixels)
+        tiff.check_data(tags, stream, name)
+        made = image_of(*tiff.decode(tags, stream), notes)
+    except tiff.UnsupportedTiff as error:
+        raise tiff.unsupported(name, printable(str(error))) from error
+    made.format = "TIFF"
+    made.is_animated = tiff.has_more(tags) or page > 0  # type: ignore[attr-defined]  # as Pillow's own formats have it
+    if frame is not None and not made.is_animated:  # type: ignore[attr-defined]
+        raise _one_picture(name, frame)
+    made.info["icc_profile"] = tags.get(tiff.PROFILE)
+    if isinstance(tags.get(tiff.ORIENTATION), int):
+        made.getexif()[tiff.ORIENTATION] = tags[tiff.ORIENTATION]
+    return Opened(made, name, notes, stream)
 
 
-def _whole(stream: IO[bytes], name: str) -> BytesIO:
-    data = stream.read(_MAX_STREAM_BYTES + 1)
-    if len(data) > _MAX_STREAM_BYTES:
-        raise InputImageError(f"{name} is longer than {_MAX_STREAM_BYTES >> 30} GiB.", "Give the image as a file.")
-    return BytesIO(data)
+def _select(image: Image.Image, frame: int | None, name: str) -> None:
+    """Goes to a frame. Raises `InputImageError` where it is not there, `UsageError` where there is but one picture."""
+    if frame is None:
+        return
+    if frame < 1:
+        raise UsageError(f"--frame {frame}: frames are counted from 1.", "Try --frame 1.")
+    if not getattr(image, "is_animated", False):
+        raise _one_picture(name, frame)
+    if image.format == "HEIF":  # it was opened with this one
+        return
+    try:
+        image.seek(frame - 1)
+    except EOFError as error:
+        raise _no_frame(name, frame) from error
 
 
-def _check_head(stream: IO[bytes], name: str) -> bytes:
-    head = stream.read(512)
-    stream.seek(0)
-    if not head:
-        raise InputImageError(f"{name} is empty (zero bytes).", "Copy or download it again.")
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for prefix, what, advice in _NOT_PICTURES:
-        if head.startswith(prefix) or text[: len(prefix)].lower() == prefix:
-            raise InputImageError(f"{name} is {what}.", advice)
-    if text.startswith(b"<?xml") and b"<svg" in text.lower():
-        raise InputImageError(f"{name} is a vector drawing (SVG).", _CONVERT)
-    return head
+def _one_picture(name: str, frame: int) -> DiffStylerError:
+    if frame == 1:
+        return UsageError(f"--frame 1 has no effect: {name} holds one picture.", "Leave --frame out.")
+    return InputImageError(f"{name} has no frame {frame}: it holds one picture.", "Leave --frame out.")
 
 
-def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
-    width, height = image.size
+def _no_frame(name: str, frame: int) -> InputImageError:
+    return InputImageError(f"{name} has no frame {frame}.", "diffstyler inspect FILE says how many it has.")
+
+
+def _count_rows(file: Opened) -> None:
+    """Notes what is missing of a JPEG that is cut short. Raises `InputImageError` where it is more than half."""
+    assert isinstance(file.stream, BytesIO)
+    height = file.image.size[1]
+    missing = jpeg.missing_rows(file.stream.getvalue()[: -len(jpeg.END)], file.image)
+    if missing is None:
+        file.notes.append("the file is cut short: fine detail is missing")
+    elif missing > height // 2:
+        there = f"{height - missing:,} of {height:,} rows are there"
+        raise InputImageError(f"{file.name} is cut short: {there}, fewer than half.", COPY)
+    elif missing:
+        file.notes.append(f"the file is cut short: the last {missing:,} of {height:,} rows are missing, and grey")
+    else:
+        file.notes.append("the file is cut short: its end marker is missing, all rows are there")
+
+
+def _keyed(file: Opened) -> Image.Image:
+    """The picture; where a PNG of 16-bit RGB names one colour as transparent, with alpha."""
+    image, key = file.image, file.image.info.get("transparency")
+    if image.format != "PNG" or file.bits != 16 or image.mode != "RGB" or not isinstance(key, tuple):
+        return image
+    assert file.stream is not None
+    low = png.low_bytes(file.stream, image.size) if not getattr(image, "is_animated", False) else None
+    return image if low is None else png.without_colour(image, low, key)
+
+
+def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    width, height = size
     if width < 1 or height < 1:
-        raise InputImageError(
-            f"{name} is damaged: it says it has {width} x {height} pixels.", "Copy or download it again."
-        )
+        raise InputImageError(f"{name} is damaged: it says it has {width} x {height} pixels.", COPY)
     if width * height > max_pixels:
         raise Image.DecompressionBombError
 
 
-def _check_strips(image: Image.Image, name: str) -> None:
-    """Raises `InputImageError` for a TIFF that lacks strips: libtiff fills the rest, however much, with nothing."""
-    tags = getattr(image, "tag_v2", None)
-    if image.format != "TIFF" or tags is None or 273 not in tags:  # 273 StripOffsets
-        return
-    height = image.size[1]
-    rows = tags.get(278)  # RowsPerStrip
-    rows = min(rows, height) if isinstance(rows, int) and rows > 0 else height
-    needed, there = -(-height // rows), len(tags[273])
-    if there < needed:
-        raise InputImageError(
-            f"{name} is damaged: {there:,} of {needed:,} strips are there.", "Copy or download it again."
-        )
+def _nclx(stream: IO[bytes], head: bytes) -> tuple[int, int, bool] | None:
+    return boxes.colour_code(stream) if boxes.brand(head) else None
 
 
-def _unidentified(name: str, head: bytes) -> InputImageError:
-    if head.startswith(_PICTURES):
-        return InputImageError(
-            f"{name} is damaged or cut short: its header cannot be read.", "Copy or download it again."
-        )
-    if head[4:8] == b"ftyp":
-        return InputImageError(f"{name} is a HEIC image or a video, which cannot be read here.", _CONVERT)
-    return InputImageError(f"{name} is not an image in any format that can be read.", "Give a PNG, JPEG, WebP, TIFF, …")
+def _is_cut(head: bytes, stream: IO[bytes]) -> bool:
+    try:
+        return sources.is_cut(head, stream)
+    except (OSError, ValueError):
+        return False
+
+
+def _cut(name: str) -> InputImageError:
+    return InputImageError(f"{name} is cut short: less of it is there than it says.", COPY)
 
 
 def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    reason = _printable(lines[0][:200]).rstrip(".")
+    reason = printable(lines[0][:200]).rstrip(".")
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return InputImageError(
             f"{name} has more than {max_pixels:,} pixels, the limit for a file that may be a trap.",
@@ -295,8 +326,8 @@ def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
     if "MAX_TEXT" in reason:
         return InputImageError(f"{name} holds an oversized text.", "Save the picture again without its metadata.")
     if "truncated" in reason.lower() or isinstance(error, EOFError):
-        return InputImageError(f"{name} is cut short: {reason}.", "Copy or download it again.")
-    return InputImageError(f"{name} is damaged or of an unsupported kind: {reason}.", _CONVERT)
+        return InputImageError(f"{name} is cut short: {reason}.", COPY)
+    return InputImageError(f"{name} is damaged or of an unsupported kind: {reason}.", CONVERT)
 
 
 @contextmanager
@@ -320,6 +351,18 @@ def _silent_libtiff(image: Image.Image) -> Iterator[None]:
         os.close(before)
 
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
+
+
 def _turn(image: Image.Image, notes: list[str]) -> Image.Transpose | None:
     """What sets the picture upright (EXIF tag 0x0112). To be asked after loading: Pillow turns TIFF itself."""
     try:
@@ -327,12 +370,22 @@ def _turn(image: Image.Image, notes: list[str]) -> Image.Transpose | None:
     except Exception:  # a hostile EXIF block raises nearly every type
         notes.append("the EXIF data are damaged: the picture is taken as upright")
         return None
-    return {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }.get(orientation if isinstance(orientation, int) else 1)
+    return _TURNS.get(orientation if isinstance(orientation, int) else 1)
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The EXIF data, b"" for none that can be used."""
+    try:
+        exif = image.getexif()
+        return exif.tobytes() if exif else b""
+    except Exception:  # as above
+        return b""
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    # 1 is what a file says that knows nothing
+    return (across, down) if 1 < across < 100_000 and 1 < down < 100_000 else None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from msgspec import UNSET
+
 from ..config import MachineConfig, StylizeConfig
 from ..recipe.schema import (
     SCHEMA,
@@ -126,7 +128,12 @@ def recipe_of(
     return Record(
         schema=SCHEMA,
         version=__version__,
-        input=Photo(name=made.photo.name, size=list(made.photo.original_size), pixels_sha256=made.photo.fingerprint),
+        input=Photo(
+            name=made.photo.name,
+            size=list(made.photo.original_size),
+            pixels_sha256=made.photo.fingerprint,
+            frame=UNSET if made.photo.frame is None else made.photo.frame,
+        ),
         size=list(size),
         prompts=[
             PromptRow(text=prompt.text, weight=weight)

@@ -20,7 +20,7 @@ from ..diffusion.guidance import guided
 from ..diffusion.schedule import t_grid
 from ..diffusion.solvers import ModelFn, Step, sample
 from ..errors import UsageError
-from ..images import restore_alpha, to_image
+from ..images import restore_alpha, spread, to_image
 from ..losses.aesthetic import AestheticLoss
 from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
 from ..losses.objective import LossFn, Objective, Shared
@@ -190,6 +190,8 @@ def _result(
     loaded = subject.loaded
     picture = to_image(x, subject.size)
     if config.original_size:
+        if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen
+            picture = spread(picture, loaded.alpha.resize(subject.size, Image.Resampling.LANCZOS))
         picture = picture.resize(loaded.original_size, Image.Resampling.LANCZOS)
     picture = restore_alpha(picture, loaded.alpha)
     recipe = recipe_of(made, config, picture.size, history, timings)

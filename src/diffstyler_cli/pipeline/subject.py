@@ -44,5 +44,5 @@ def make_subject(parts: Components, image: Source | LoadedImage, size: int, devi
     loaded = image if isinstance(image, LoadedImage) else read_image(image)
     inner = working_size(loaded.rgb.size, size)
     multiple = max(parts.photo.multiple, parts.art.multiple)
-    x0 = to_tensor(loaded.rgb, inner, multiple)[0].to(device)
+    x0 = to_tensor(loaded.rgb, inner, multiple, loaded.alpha)[0].to(device)
     return Subject(loaded, inner, x0, parts.features)

@@ -52,12 +52,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that went in: the photo, or a style image. `pixels` is its `images.fingerprint`, "" if unknown."""
+    """A picture that went in: the photo, or a style image. `pixels` is its `images.fingerprint`, "" if unknown; `frame`
+    is the one of several that was named."""
 
     name: str
     size: tuple[int, int] | None = None
     pixels: str = ""
     weight: float | None = None
+    frame: int | None = None
 
 
 @dataclass
@@ -219,4 +221,6 @@ def _given(value: T | UnsetType | None) -> T | None:
 def _source(part: Photo | StyleRow) -> Source:
     size = part.size if isinstance(part, Photo) else UNSET
     weight = part.weight if isinstance(part, StyleRow) else UNSET
-    return Source(part.name or "", (size[0], size[1]) if size else None, part.pixels_sha256 or "", _given(weight))
+    frame = part.frame if isinstance(part, Photo) else UNSET
+    shape = (size[0], size[1]) if size else None
+    return Source(part.name or "", shape, part.pixels_sha256 or "", _given(weight), _given(frame))

@@ -76,6 +76,9 @@ class Photo(Part):
     name: Annotated[Maybe[Name], described('its file name, without the folder; `"stdin"` where it was piped in')]
     size: Annotated[Maybe[Size], described("`[width, height]` in pixels after EXIF orientation")]
     pixels_sha256: Annotated[Maybe[Digest | None], described("hash of what a run sees of it, see below")]
+    frame: Annotated[
+        Maybe[Annotated[int, Meta(ge=1, le=1000)]], described("which frame or page of it, from 1, where one was named")
+    ] = UNSET
 
 
 class PromptRow(Part):

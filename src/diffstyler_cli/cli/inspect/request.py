@@ -59,6 +59,7 @@ def request_of(
             ),
             style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
             settings=recipe.changed() | places,
+            frame=None if photo and photo.name != recipe.photo.name else recipe.photo.frame,
             max_pixels=max_pixels,
         )
         request = without_idle(request)
@@ -117,6 +118,6 @@ def _style(source: Source, picture: Path, plain: float, notes: list[str], check_
 def _may_be(path: Path, source: Source) -> bool:
     """Whether the picture at `path` has the pixels of `source`, as far as both can be known."""
     try:
-        return not source.pixels or read_image(path).fingerprint == source.pixels
+        return not source.pixels or read_image(path, frame=source.frame).fingerprint == source.pixels
     except DiffStylerError:  # what is wrong with it is said by the run
         return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
-from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, readable, whole
+from ..options import FILES, FRAME, PIXELS, STYLE_IMAGE, TERMINAL, frame_number, max_pixels, option, readable, whole
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
 from .request import Request, check, without_idle
@@ -61,6 +61,7 @@ def command(
     variations: Annotated[str, option(FILES, VARIATIONS, "-n", "--variations", takes=f"1..{MOST_VARIATIONS}")] = "1",
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     no_metadata: Annotated[bool, option(FILES, NO_METADATA, "--no-metadata")] = False,
+    frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
@@ -82,6 +83,7 @@ def command(
         variations=whole("--variations", variations, low=1, high=MOST_VARIATIONS, example=4),
         force=force,
         metadata=not no_metadata,
+        frame=frame_number(frame),
         max_pixels=max_pixels(pixels),
         preview=preview,
         preview_path=preview_path,

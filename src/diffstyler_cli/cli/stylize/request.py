@@ -33,6 +33,8 @@ class Request:
     variations: int = 1
     force: bool = False
     metadata: bool = True
+    frame: int | None = None
+    """Which frame or page of the photo, from 1."""
     max_pixels: int | None = None
     preview: bool = False
     preview_path: Path | None = None
@@ -88,6 +90,8 @@ class Request:
             words += ["-o", self.output]
         if self.variations != 1:
             words += ["-n", str(self.variations)]
+        if self.frame is not None:
+            words += ["--frame", str(self.frame)]
         if self.max_pixels is not None:
             words += ["--max-pixels", str(self.max_pixels)]
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force

@@ -231,12 +231,15 @@ class Session:
 
 def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
     """The photo and the style images, read; what a person should know of them is said. Raises `InputImageError`."""
-    from ...images.read import MAX_PIXELS, read_image
+    from ...images import MAX_PIXELS, read_image, squeezed
     from ...pipeline.style_images import read_style
 
     limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
-    source = read_image("-" if request.image in (None, "-") else Path(str(request.image)), limit)
+    photo = "-" if request.image in (None, "-") else Path(str(request.image))
+    source = read_image(photo, limit, request.frame)
     notices.add(source.notes)
+    if not request.settings.get("original_size"):
+        notices.add([line for line in [squeezed(source.original_size)] if line])
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
         notices.add(style.loaded.notes)

@@ -12,7 +12,19 @@ import typer
 from ...errors import UsageError
 from ...sample import SAMPLE, SAMPLE_PROMPT
 from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
-from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, parse, readable, whole
+from ..options import (
+    FILES,
+    FRAME,
+    PIXELS,
+    STYLE_IMAGE,
+    TERMINAL,
+    frame_number,
+    max_pixels,
+    option,
+    parse,
+    readable,
+    whole,
+)
 from ..scaffold import Call, scaffold
 from ..stylize.request import Request
 from ..terminal.console import Console, is_terminal
@@ -53,6 +65,7 @@ def command(
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="DIR")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
+    frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     each_prompt: Annotated[list[str] | None, option(SHOWN, EACH, "--prompt", takes="TEXT[:w]")] = None,
     batch: Annotated[str, option(SHOWN, BATCH, "--batch", takes="auto|N")] = "auto",
@@ -78,6 +91,7 @@ def command(
         weights=weights,
         output=None if output is None else str(output),
         force=force,
+        frame=frame_number(frame),
         max_pixels=max_pixels(pixels),
         preview=preview,
     )

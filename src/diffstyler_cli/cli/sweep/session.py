@@ -101,10 +101,11 @@ class SweepSession:
         """
         from ...sweep.folder import Folder
 
-        image, styles = read_inputs(request.base, self.notices)
+        base = dataclasses.replace(request.base, settings=request.settings())
+        image, styles = read_inputs(base, self.notices)
         folder = Folder(request.folder())
         self._check_inputs(request, folder.path)
-        machine = dataclasses.replace(request.base, settings=request.settings()).machine()
+        machine = base.machine()
         chosen = self.models.chosen(machine, request.base.weights)
         plan = self._plan(request, chosen, styles, folder.saved_seed())
         known = asked(plan, machine, chosen, image, styles)
