@@ -99,7 +99,13 @@ class StylizeConfig:
         low=0, high=2**63 - 1,
     )  # fmt: skip
     size: int = _option(
-        256, "--size", PANEL_SAMPLING, "Working size: the picture has about SIZE x SIZE pixels, in the photo's shape.",
+        512, "--size", PANEL_SAMPLING, "The picture has about SIZE x SIZE pixels, in the photo's shape.",
+        low=64, high=4096, full=256,
+    )  # fmt: skip
+    working_size: int = _option(
+        256, "--working-size", PANEL_SAMPLING,
+        "Size of the first pass, which decides on colours and large forms; a larger picture is refined in passes, each "
+        "about twice as large.",
         low=64, high=4096,
     )  # fmt: skip
     original_size: bool = _option(
@@ -202,6 +208,17 @@ class StylizeConfig:
     def t1_steps(self) -> int:
         """T1 in steps, never below T. Raises `UsageError` for text that is no length or for T1 < T."""
         return T1.parse(self.t1).steps(self.steps)
+
+    def pass_sizes(self) -> tuple[int, ...]:
+        """The sizes of the passes that draw the picture: from the working size by about doublings to its own."""
+        doublings = max(0, round(math.log2(self.size / self.working_size)))
+        ratio = self.size / self.working_size
+        smaller = (round(self.working_size * ratio ** (n / doublings)) for n in range(doublings))
+        return (*smaller, self.size)
+
+    def pass_steps(self, number: int) -> int:
+        """Steps of T that pass `number` (from 0) takes: all, then the last half, which draws what is small."""
+        return self.steps if number == 0 else -(-self.steps // 2)
 
     def validate(self) -> StylizeConfig:
         """Returns self; raises `UsageError` naming the flag, the value and the range."""

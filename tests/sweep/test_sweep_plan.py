@@ -10,7 +10,7 @@ from diffstyler_cli.errors import UsageError
 from diffstyler_cli.sweep.plan import Evaluations, Plan, digest
 
 LAMBDAS = (0.0, 0.5, 1.0)
-CONFIG = StylizeConfig(seed=1, steps=10)
+CONFIG = StylizeConfig(seed=1, steps=10, size=256)
 
 
 def test_columns_rows_and_further_grids() -> None:
@@ -49,6 +49,13 @@ def test_network_passes_are_counted_by_hand() -> None:
     assert unguided.cell_evaluations(unguided.cells[2]) == Evaluations(10, 0, 0, 0)
     both = Plan(dataclasses.replace(CONFIG, guide="both", noise_iters=3), {}, ("a",))
     assert both.cell_evaluations(both.cells[0]) == Evaluations(26, 13, 26, 13)
+
+
+def test_passes_at_larger_sizes_take_half_of_the_steps_each() -> None:
+    config = dataclasses.replace(CONFIG, steps=9, size=1024, guidance_scale=0.0)
+    plan = Plan(config, {}, ("oil painting:1",))
+    assert plan.free_evaluations(config) == Evaluations(photo=9 + 5 + 5)
+    assert plan.cell_evaluations(plan.cells[0]) == Evaluations(photo=9 + 5 + 5, art=9 + 5 + 5)
 
 
 def test_values_that_do_not_go_together_are_refused_before_anything_runs() -> None:

@@ -42,6 +42,16 @@ def fresh_noise(x: Tensor, rho: float, eps: Tensor) -> Tensor:
     return math.sqrt(1 - rho**2) * x + rho * eps
 
 
+def resumed(pred: Tensor, x: Tensor, x0: Tensor, t: float, rho: float, eps: Tensor) -> Tensor:
+    """The state at `t` of another picture with the noise of a photo: alpha pred + sigma eps', BxCxHxW.
+
+    `x` is where free diffusion carried the photo `x0` at time `t`, so that eps' = (x - alpha x0) / sigma leads back to
+    it; of it, as in `fresh_noise`, a share rho is the new `eps`.
+    """
+    alpha, sigma = alpha_sigma(t)
+    return alpha * pred + sigma * fresh_noise((x - alpha * x0) / sigma, rho, eps)
+
+
 def predictor(model: ModelFn, t: float, *, through: bool = True) -> Callable[[Tensor], Tensor]:
     """x -> x̂0 = alpha x - sigma v(x, t). If not `through`, v is held constant: no backward pass through a network."""
     alpha, sigma = alpha_sigma(t)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
@@ -15,10 +16,10 @@ from torch import Tensor
 
 from ..config import MachineConfig, StylizeConfig
 from ..diffusion.dual import batched_cfg, checked, clamped, mix
-from ..diffusion.free import free_diffusion, fresh_noise, optimise_noise, predictor
+from ..diffusion.free import free_diffusion, fresh_noise, optimise_noise, predictor, resumed
 from ..diffusion.guidance import guided
 from ..diffusion.schedule import t_grid
-from ..diffusion.solvers import ModelFn, Step, sample
+from ..diffusion.solvers import ModelFn, sample
 from ..errors import UsageError
 from ..images import restore_alpha, spread, to_image
 from ..losses.aesthetic import AestheticLoss
@@ -110,23 +111,48 @@ def make_objective(
     return Objective(terms, [subject.maps, embed]) if terms else None
 
 
-def run_free(networks: Networks, subject: Subject, config: StylizeConfig) -> Iterator[Step]:
-    """Free diffusion of the photo; the last step's `x` is where sampling starts. No prompt, λ or seed is in it."""
+@dataclass(frozen=True)
+class Free:
+    """A step of free diffusion: of pass `number`, whose last `x` is where its sampling starts."""
+
+    number: int
+    x: Tensor
+    step: int
+    """From 1 to `steps`, through all passes."""
+    steps: int
+
+
+def run_free(networks: Networks, subjects: Sequence[Subject], config: StylizeConfig) -> Iterator[Free]:
+    """Free diffusion of the photo at the size of every pass. No prompt, λ or seed is in it.
+
+    Later passes go up only as far as they come down again (`StylizeConfig.pass_steps`).
+    """
     null = checked(networks.unconditioned(networks.parts.photo), "photo network")
     grid = t_grid(config.t1_steps())
-    return free_diffusion(null, subject.x0, grid, config.steps, config.solver, config.round_trip)
+    top = config.t1_steps() if config.round_trip else config.steps
+    counts = [2 * top - config.steps, *(config.pass_steps(n) for n in range(1, len(subjects)))]
+    done = 0
+    for number, subject in enumerate(subjects):
+        T, there_and_back = config.pass_steps(number), config.round_trip and number == 0
+        for step in free_diffusion(null, subject.x0, grid, T, config.solver, there_and_back):
+            yield Free(number, step.x, done + step.index + 1, sum(counts))
+        done += counts[number]
 
 
 def run_sampling(
     networks: Networks,
-    subject: Subject,
+    subjects: Sequence[Subject],
     conditions: Conditions,
-    objective: Objective | None,
-    start: Tensor,
+    objectives: Sequence[Objective | None],
+    starts: Sequence[Tensor],
     configs: Sequence[StylizeConfig],
     timings: Mapping[str, float],
 ) -> Iterator[Event]:
-    """Guided dual sampling from `start`, the end of `run_free`: one picture a config, together as one batch.
+    """Guided dual sampling from the ends of `run_free`: one picture a config, together as one batch.
+
+    `subjects`, `objectives` and `starts` have one item a pass. A later pass begins in the middle of the grid, at the
+    picture of the pass before and the noise that free diffusion found for the photo at the new size: colours and large
+    forms are those of the first pass, what is small comes from the photo.
 
     `configs` have their seed set and differ in `lam` alone; their pictures share fresh noise, cutouts and places
     with what each would be by itself. `timings` are the seconds that went before; to them each picture adds its
@@ -141,46 +167,58 @@ def run_sampling(
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
     began, before = time.monotonic(), sum(timings.values())
-
-    def progress(phase: str, step: int, steps: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
-        losses = report.terms if report is not None else None
-        return Progress(phase, step, steps, pred, losses, before + time.monotonic() - began, subject.size)
-
-    noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
-    x = fresh_noise(start, config.fresh_noise, noise.to(networks.device))
-    x = x if count == 1 else x.repeat(count, 1, 1, 1)
-    if config.noise_iters and objective is not None:
-        mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
-        predict = predictor(mixed, float(grid[config.steps]), through=config.guide != "none")
-        for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
-            x = update.x
-            yield progress("noise", update.index + 1, update.count, None, update.report)
-        spent["noise"] = (time.monotonic() - began) / count
-
-    reports: list[ObjectiveReport] = []
-    model = guided(
-        photo_fn, art_fn, lam, objective or _no_objective, guide=config.guide,
-        scale=config.guidance_scale if objective else 0.0, on_report=reports.append,
-    )  # fmt: skip
+    sampling = began
+    steps = [config.pass_steps(number) for number in range(len(subjects))]
     histories: list[list[dict[str, TermReport]]] = [[] for _ in configs]
-    sampling = time.monotonic()
-    for step in sample(model, x, grid, config.steps, config.solver):
-        # a solver of several stages reports more than once a step; the first is at the step's start
-        report = reports[0] if reports else None
-        reports.clear()
-        if report is not None:
-            for history, terms in zip(histories, report.samples, strict=True):
-                history.append(terms)
-        x = step.x
-        yield progress("sample", step.index + 1, step.count, step.pred, report)
+    x = starts[0]
+    for number, (subject, objective, start) in enumerate(zip(subjects, objectives, starts, strict=True)):
+
+        def progress(
+            phase: str, step: int, steps: int, pred: Tensor | None, report: ObjectiveReport | None,
+            size: tuple[int, int] = subject.size,
+        ) -> Progress:  # fmt: skip
+            losses = report.terms if report is not None else None
+            return Progress(phase, step, steps, pred, losses, before + time.monotonic() - began, size)
+
+        noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
+        noise = noise.to(networks.device)
+        if number == 0:
+            x = fresh_noise(start, config.fresh_noise, noise)
+            x = x if count == 1 else x.repeat(count, 1, 1, 1)
+        else:
+            smaller = subject.enlarged(x, subjects[number - 1].size)
+            x = resumed(smaller, start, subject.x0, float(grid[steps[number]]), config.fresh_noise, noise)
+        if number == 0 and config.noise_iters and objective is not None:
+            mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
+            predict = predictor(mixed, float(grid[config.steps]), through=config.guide != "none")
+            for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
+                x = update.x
+                yield progress("noise", update.index + 1, update.count, None, update.report)
+            spent["noise"] = (time.monotonic() - began) / count
+            sampling = time.monotonic()
+
+        reports: list[ObjectiveReport] = []
+        model = guided(
+            photo_fn, art_fn, lam, objective or _no_objective, guide=config.guide,
+            scale=config.guidance_scale if objective else 0.0, on_report=reports.append,
+        )  # fmt: skip
+        for step in sample(model, x, grid, steps[number], config.solver):
+            # a solver of several stages reports more than once a step; the first is at the step's start
+            report = reports[0] if reports else None
+            reports.clear()
+            if report is not None:
+                for history, terms in zip(histories, report.samples, strict=True):
+                    history.append(terms)
+            x = step.x
+            yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), step.pred, report)
     spent["sample"] = (time.monotonic() - sampling) / count
     spent["total"] = sum(spent.values())
     made = Made(
-        networks.machine, networks.parts.info, networks.overflowed, subject.loaded,
+        networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
         conditions.prompts, conditions.styles, conditions.weights,
     )  # fmt: skip
     rows = zip(x.split(1), configs, histories, strict=True)
-    yield Finished(tuple(_result(subject, made, x_0, config, history, spent) for x_0, config, history in rows))
+    yield Finished(tuple(_result(subjects[-1], made, x_0, config, history, spent) for x_0, config, history in rows))
 
 
 def _result(

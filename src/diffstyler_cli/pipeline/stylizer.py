@@ -21,7 +21,7 @@ from .conditions import check_prompts, make_conditions
 from .result import Event, Finished, Progress, StylizeResult
 from .sampling import Networks, make_objective, run_free, run_sampling
 from .style_images import StylePicture
-from .subject import make_subject
+from .subject import make_subjects
 
 
 class Stylizer:
@@ -143,15 +143,15 @@ class Stylizer:
         config = dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
         networks, parts = self.networks, self.components
         started = time.monotonic()
-        subject = make_subject(parts, image, config.size, self.device)
+        subjects = make_subjects(parts, image, config.pass_sizes(), self.device)
         conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device)
-        objective = make_objective(parts, subject, conditions, config)
+        objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
         timings = {"prepare": time.monotonic() - started}
 
-        start, began = subject.x0, time.monotonic()
-        for step in run_free(networks, subject, config):
-            start = step.x
+        starts, began = [subject.x0 for subject in subjects], time.monotonic()
+        for free in run_free(networks, subjects, config):
+            starts[free.number] = free.x
             seconds = time.monotonic() - started
-            yield Progress("free", step.index + 1, step.count, None, None, seconds, subject.size)
+            yield Progress("free", free.step, free.steps, None, None, seconds, subjects[free.number].size)
         timings["free"] = time.monotonic() - began
-        yield from run_sampling(networks, subject, conditions, objective, start, [config], timings)
+        yield from run_sampling(networks, subjects, conditions, objectives, starts, [config], timings)

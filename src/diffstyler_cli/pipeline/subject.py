@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..images import LoadedImage, Source, read_image, to_tensor, working_size
 from ..losses.content import ContentLoss
@@ -32,11 +34,27 @@ class Subject:
         """The content loss against this photo."""
         return ContentLoss(self.maps, self._layers[0], self.x0)
 
+    def enlarged(self, smaller: Tensor, size: tuple[int, int]) -> Tensor:
+        """A picture B×3×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`."""
+        width, height = self.size
+        inner = smaller[..., : size[1], : size[0]]
+        inner = functional.interpolate(inner, size=(height, width), mode="bicubic", align_corners=False)
+        padding = (0, self.x0.shape[-1] - width, 0, self.x0.shape[-2] - height)
+        return functional.pad(inner, padding, mode="replicate")
+
     def nce_loss(self, seed: int) -> NCELoss:
         """The contrastive loss against this photo, with the places and projections of `seed`; the latest is kept."""
         if self._nce is None or self._nce[0] != seed:
             self._nce = seed, NCELoss(self.maps, self._layers[1], self.x0, seed)
         return self._nce[1]
+
+
+def make_subjects(
+    parts: Components, image: Source | LoadedImage, sizes: Sequence[int], device: torch.device
+) -> tuple[Subject, ...]:
+    """The photo at every size that a run draws at, read once. Raises as `make_subject`."""
+    loaded = image if isinstance(image, LoadedImage) else read_image(image)
+    return tuple(make_subject(parts, loaded, size, device) for size in sizes)
 
 
 def make_subject(parts: Components, image: Source | LoadedImage, size: int, device: torch.device) -> Subject:

@@ -162,7 +162,7 @@ class Recipe:
     def curves(self) -> dict[str, list[float]]:
         """Every loss by sampling step, and their weighted sum `TOTAL`; NaN where the recipe does not say.
 
-        At most `MOST_LOSSES` + 1 curves, each as long as `--steps` can be at most.
+        At most `MOST_LOSSES` + 1 curves, each as long as all passes can be at most.
         """
         steps = self.record.steps or []
         names = dict.fromkeys(name for step in steps for name in step)

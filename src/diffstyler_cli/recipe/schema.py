@@ -27,7 +27,8 @@ MOST_LOSSES = 64
 LARGEST = sys.float_info.max
 """Of a finite number."""
 
-_MOST_STEPS = int(options()["steps"].high or 0)
+_MOST_STEPS = 4 * int(options()["steps"].high or 0)
+"""Of all passes: after the first there are at most six, each of half its steps."""
 _WEIGHTS = options()["prompt_weight"]
 
 T = TypeVar("T")

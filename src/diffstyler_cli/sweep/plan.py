@@ -198,9 +198,10 @@ class Plan:
         )
 
     def free_evaluations(self, config: StylizeConfig) -> Evaluations:
-        """Of one free diffusion."""
+        """Of one free diffusion, at the sizes of all passes."""
         top = config.t1_steps() if config.round_trip else config.steps
-        return Evaluations(photo=evaluations_of(config.solver, top) + evaluations_of(config.solver, top - config.steps))
+        counts = [top, top - config.steps, *(config.pass_steps(n) for n in range(1, len(config.pass_sizes())))]
+        return Evaluations(photo=sum(evaluations_of(config.solver, count) for count in counts))
 
     def cell_evaluations(self, cell: Cell) -> Evaluations:
         """Of the sampling of one cell, and of the updates of its noise."""
@@ -210,7 +211,7 @@ class Plan:
         losses = any((c.w_instruction, c.w_content, c.w_nce, c.w_aesthetic, c.w_tv))
         guided = losses and c.guidance_scale > 0
         art = c.lam < 1 or (guided and c.guide == "art")
-        calls = evaluations_of(c.solver, c.steps)
+        calls = sum(evaluations_of(c.solver, c.pass_steps(n)) for n in range(len(c.pass_sizes())))
         back = calls if guided else 0
         both = back if c.guide == "both" else 0
         noise = c.noise_iters

@@ -19,7 +19,7 @@ from ..pipeline import Finished, Stylizer, StylizeResult
 from ..pipeline.conditions import Conditions, make_conditions
 from ..pipeline.sampling import make_objective, run_free, run_sampling
 from ..pipeline.style_images import StylePicture
-from ..pipeline.subject import make_subject
+from ..pipeline.subject import make_subjects
 from .axes import PROMPT
 from .folder import Folder, Made
 from .plan import Cell, Group, Plan
@@ -66,7 +66,8 @@ class Runner:
         self.stylizer = stylizer
         self.folder = folder
         self.style_images = tuple(style_images)
-        self.subject = make_subject(stylizer.components, image, plan.config.size, stylizer.device)
+        self.subjects = make_subjects(stylizer.components, image, plan.config.pass_sizes(), stylizer.device)
+        self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []
         self.made: dict[int, Made] = {}
@@ -118,11 +119,11 @@ class Runner:
     def _group(self, group: Group) -> Iterator[Progress]:
         """The cells that share a free diffusion."""
         cells = tuple(cell for batch in group.batches for cell in batch)
-        start, began = self.subject.x0, time.monotonic()
+        starts, began = [subject.x0 for subject in self.subjects], time.monotonic()
         try:
-            for step in run_free(self.stylizer.networks, self.subject, group.config):
-                start = step.x
-                yield Progress(cells, "free", step.index + 1, step.count, self._done)
+            for free in run_free(self.stylizer.networks, self.subjects, group.config):
+                starts[free.number] = free.x
+                yield Progress(cells, "free", free.step, free.steps, self._done)
         except Exception as error:
             if _fatal(error):
                 raise
@@ -130,15 +131,17 @@ class Runner:
             return
         shared = {"free": (time.monotonic() - began) / len(cells)}
         for batch in group.batches:
-            yield from self._batch(batch, start, shared)
+            yield from self._batch(batch, starts, shared)
 
-    def _batch(self, cells: tuple[Cell, ...], start: Tensor, shared: Mapping[str, float]) -> Iterator[Progress]:
+    def _batch(
+        self, cells: tuple[Cell, ...], starts: Sequence[Tensor], shared: Mapping[str, float]
+    ) -> Iterator[Progress]:
         """Cells that differ in λ alone; in parts where they are too many, or where one of them fails."""
         waiting = [cells[i : i + self.batch] for i in range(0, len(cells), self.batch)]
         while waiting:
             part = waiting.pop(0)
             try:
-                yield from self._sample(part, start, shared)
+                yield from self._sample(part, starts, shared)
                 continue
             except Exception as error:
                 if len(part) == 1 or isinstance(error, (OutputError, OSError)):
@@ -154,18 +157,21 @@ class Runner:
             half = math.ceil(len(part) / 2)
             waiting[:0] = [part[:half], part[half:]]
 
-    def _sample(self, cells: tuple[Cell, ...], start: Tensor, shared: Mapping[str, float]) -> Iterator[Progress]:
+    def _sample(
+        self, cells: tuple[Cell, ...], starts: Sequence[Tensor], shared: Mapping[str, float]
+    ) -> Iterator[Progress]:
         """Makes, scores and writes cells together."""
         began = time.monotonic()
         configs = [cell.config for cell in cells]
         conditions = self.conditions(cells[0])
-        objective = make_objective(self.stylizer.components, self.subject, conditions, configs[0])
+        parts = self.stylizer.components
+        objectives = [make_objective(parts, subject, conditions, configs[0]) for subject in self.subjects]
         timings = {**shared, "prepare": (time.monotonic() - began) / len(cells)}
         networks = self.stylizer.networks
         work = sum(_work(self.plan, cell) for cell in cells) / self._total
         before = self._done
         results: tuple[StylizeResult, ...] = ()
-        for event in run_sampling(networks, self.subject, conditions, objective, start, configs, timings):
+        for event in run_sampling(networks, self.subjects, conditions, objectives, starts, configs, timings):
             if isinstance(event, Finished):
                 results = event.results
                 continue

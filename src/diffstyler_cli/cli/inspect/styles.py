@@ -16,7 +16,7 @@ from .job import Job
 NOTE = (
     "first, top 3: share of pictures in which an independent classifier names the style first, among its first three; "
     "rises: in which it sees more of the style than in the photo; content: how much of the photo stays, 0 to 1. "
-    "{pictures} photographs never trained on, defaults, 256 px. – where the classifier does not know the style."
+    "{pictures} photographs never trained on, defaults, --size 256. – where the classifier does not know the style."
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...config import MachineConfig, StylizeConfig, options
+from ...config import MachineConfig, StylizeConfig, default_of, options
 from ...errors import UsageError, WeightsError
 from ...naming import cut
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
@@ -166,6 +166,12 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         ("strength",) if "strength" in given and set(MOVED) <= set(given) else (),
         f"--strength has no effect: {_flags(MOVED)} are all given.",
         "Leave --strength out, or one of them.",
+    )
+    plain = dataclasses.replace(config, working_size=default_of("working_size"))
+    yield (
+        ("working_size",) if "working_size" in given and plain.pass_sizes() == config.pass_sizes() else (),
+        f"--working-size {config.working_size} changes nothing for a picture of --size {config.size}.",
+        "Raise --size, or leave --working-size out.",
     )
     losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
     unguided = config.guidance_scale == 0 and config.noise_iters == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...config import default_of
 from ...errors import UsageError
 from ...sample import SAMPLE, SAMPLE_PROMPT
 from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
@@ -125,6 +127,9 @@ def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:
     if not (request.base.prompts or request.base.style_images or PROMPT in request.ranges):
         session.notices.add(f'No prompt is given: this is "{SAMPLE_PROMPT}".')
         request = request.with_base(prompts=(SAMPLE_PROMPT,))
+    if "size" not in request.ranges:  # cells are the first pass of what `stylize` draws
+        sizes = request.ranges.get("working_size", (default_of("working_size"),))
+        request = dataclasses.replace(request, ranges={**request.ranges, "size": sizes})
     if request.base.output is None and request.base.image == str(SAMPLE):  # nothing goes into the package's folder
         request = request.with_base(output=request.folder().name)
     if not request.swept():
