@@ -321,3 +321,15 @@ def test_a_sweep_killed_before_its_first_manifest_goes_on_and_a_cell_under_anoth
     code, _, err = cli(*line)
     assert (code, "1 of 2 cells are there already." in err) == (0, True), err
     assert first.read_bytes() != second.read_bytes()
+
+
+def test_a_sweep_is_one_line_of_the_history(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    code, _, err = cli("sweep", str(SAMPLE), "oil", "--lambda", "0,1", "--seed", "1", "-o", "s", *QUICK)
+    assert code == 0, err
+    (row,) = json.loads(cli("inspect", "--last", "--json")[1])["pictures"]
+    assert (row["kind"], row["path"], row["pictures"]) == ("sweep", str(tmp_path / "s"), 2)
+    assert f"Same again: {row['command']}" in err
+    assert "2 pictures of" in cli("inspect", "--last")[1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...config import StylizeConfig
 from ...errors import NumericalError, OutputError
 from ...t1 import LONG, T1
+from ..history import note
 from ..models import LoadedModels
 from ..terminal.console import LOG, Console
 from ..terminal.errors import SomeFailed, explain
@@ -98,7 +99,7 @@ class Session:
         check_output(path)
         with uninterrupted():
             self.notices.add(write_image(picture.image, path, picture.recipe))
-            self.account.pictures.append(dataclasses.replace(picture, path=path))
+            self._note(dataclasses.replace(picture, path=path))
         self.console.written(path)
 
     # --- before the models -------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class Session:
                 raise
             except OSError as error:
                 raise self._keep(picture, job, error) from error
-            self.account.pictures.append(picture)
+            self._note(picture)
             return picture
         with uninterrupted():
             try:
@@ -187,9 +188,16 @@ class Session:
                 raise self._keep(picture, job, error) from error
             self.notices.add(notes)
             picture = dataclasses.replace(picture, path=path)
-            self.account.pictures.append(picture)
+            self._note(picture)
         self.console.written(path)
         return picture
+
+    def _note(self, picture: Picture) -> None:
+        """Into the account, and into the history unless it is to carry no recipe."""
+        self.account.pictures.append(picture)
+        if picture.recipe is not None:
+            seconds, command = picture.timings["total"], picture.command
+            note("stylize", picture.path, picture.image.size, picture.prompts, seconds, command)
 
     def _keep(self, picture: Picture, job: _Job, error: Exception) -> OutputError:
         """Keeps a picture whose place was lost while it was made; returns the error that says where it is."""
@@ -202,7 +210,7 @@ class Session:
             kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent])
             if kept is None:
                 return OutputError(failure.message, failure.advice)
-            self.account.pictures.append(dataclasses.replace(picture, path=kept))
+            self._note(dataclasses.replace(picture, path=kept))
         return OutputError(f"{failure.message} The picture is kept as {str(kept)!r}.", failure.advice)
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:

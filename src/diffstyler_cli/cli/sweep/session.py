@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ...errors import OutputError
 from ...prompts import parse_prompt
 from ...sweep.axes import PROMPT
 from ...version import __version__
+from ..history import note
 from ..models import LoadedModels
 from ..stylize.session import DRAWN_SEEDS, read_inputs
 from ..terminal.console import LOG, Console
@@ -178,6 +180,7 @@ class SweepSession:
         def command(cell: Cell) -> str:
             return request.for_cell(cell.config, cell.prompts).command_line()
 
+        began = time.monotonic()
         if runner.resumed:
             console.say(f"{runner.resumed} of {len(plan.possible)} cells are there already.")
         report.write_manifests(runner, report.rows(runner, command), grid=request.grid)
@@ -196,6 +199,10 @@ class SweepSession:
             pages = report.write_grids(runner) if request.grid else []
             pages.append(report.write_page(runner, rows, grid=request.grid))
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
+        note(
+            "sweep", runner.folder.path, runner.result_size, request.prompts(), time.monotonic() - began,
+            request.command_line(), len(runner.made),
+        )  # fmt: skip
         for path in swept.written:
             console.written(path)
         console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
