@@ -28,11 +28,11 @@ def dispensable(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds `path` against other processes that use this; makes its folder, for this user alone."""
+def held(path: Path, *, private: bool = True) -> Iterator[None]:
+    """Holds `path` against other processes that use this; makes its folder, if `private` for this user alone."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
     with FileLock(f"{path}.lock", timeout=PATIENCE):
         yield
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
-from ...config import StylizeConfig, options
+from ...config import MachineConfig, StylizeConfig, options
 from ...errors import OutputError
 from ...prompts import parse_prompt
 from ...sweep.axes import PROMPT
 from ...version import __version__
 from ..history import note
 from ..models import LoadedModels
+from ..speeds import TELL, duration, estimate, read_speeds
 from ..stylize.session import DRAWN_SEEDS, read_inputs
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...pipeline import Stylizer
     from ...pipeline.style_images import StylePicture
+    from ...sweep.folder import Folder
     from ...sweep.plan import Cell, Plan
     from ...sweep.run import Runner
 
@@ -105,23 +107,43 @@ class SweepSession:
         folder = Folder(request.folder())
         folder.check(force=request.base.force)
         machine = dataclasses.replace(request.base, settings=request.settings()).machine()
+        if request.dry_run:
+            self._foretell(request, machine, image, styles, folder)
+            return None
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
-        plan = self._plan(request, stylizer, styles, folder.saved_seed())
+        plan = self._plan(request, stylizer.name, styles, folder.saved_seed())
         self.notices.add(plan.notices())
         size = self._check(request, plan, image, folder.path)
-        self._announce(plan, size, folder.path)
-        if request.dry_run:
-            return None
+        self._announce(request, plan, image, size, stylizer.networks.machine, folder.path)
         with folder.claimed(identity(plan, stylizer, image, styles), force=request.base.force):
             from ...sweep.run import Runner
 
             runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
             return self._make_cells(request, runner)
 
+    def _foretell(
+        self, request: SweepRequest, machine: MachineConfig, image: LoadedImage, styles: Sequence[StylePicture],
+        folder: Folder,
+    ) -> None:  # fmt: skip
+        """Says what would be made, for --dry-run, without the models; its files on standard output."""
+        from ...pipeline.machine import resolve
+        from ...sweep.report import file_names
+        from ..stylize.foresight import NOT_MEASURED, machine_line
+
+        resolved = resolve(machine, request.base.weights).config
+        plan = self._plan(request, resolved.models, styles, folder.saved_seed())
+        self.notices.add(plan.notices())
+        size = self._check(request, plan, image, folder.path)
+        seconds = self._announce(request, plan, image, size, resolved, folder.path)
+        self.console.say(machine_line(resolved))
+        self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
+        for name in file_names(plan, grid=request.grid):
+            self.console.written(folder.path / name, planned=True)
+
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
-        self, request: SweepRequest, stylizer: Stylizer, styles: Sequence[StylePicture], saved_seed: int | None
+        self, request: SweepRequest, model_set: str, styles: Sequence[StylePicture], saved_seed: int | None
     ) -> Plan:
         from ...sweep.plan import Plan
 
@@ -132,17 +154,16 @@ class SweepSession:
             settings["seed"] = drawn if saved_seed is None or request.base.force else saved_seed
         pictures = options(StylizeConfig)
         given = {name: value for name, value in settings.items() if name in pictures}
-        config = StylizeConfig.defaults(stylizer.name).with_overrides(given)  # the plan checks what its cells have
+        config = StylizeConfig.defaults(model_set).with_overrides(given)  # the plan checks what its cells have
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
         return Plan(config, ranges, request.prompts(), [style.weight for style in styles])
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
-        from ...images import working_size
         from ...images.grids import check_grid
+        from ...pipeline.forecast import result_size
 
-        config = plan.config
-        size = image.original_size if config.original_size else working_size(image.rgb.size, config.size)
+        size = result_size(plan.config, image)
         if request.grid:
             check_grid(size, *plan.shape)
         needed = _bytes(plan, size)
@@ -155,7 +176,16 @@ class SweepSession:
             )
         return size
 
-    def _announce(self, plan: Plan, size: tuple[int, int], folder: Path) -> None:
+    def _announce(
+        self, request: SweepRequest, plan: Plan, image: LoadedImage, size: tuple[int, int], machine: MachineConfig,
+        folder: Path,
+    ) -> float | None:  # fmt: skip
+        """Says and notes what is planned; returns how many seconds the whole of it takes, where that is known."""
+        from ...sweep.report import file_names
+        from ..stylize.foresight import machine_document
+        from .pace import parts
+
+        seconds = estimate(read_speeds(machine), parts(plan, image))
         passes, alone = plan.evaluations(), plan.separate_evaluations()
         columns, rows = plan.shape
         grids = len(plan.grids)
@@ -165,15 +195,19 @@ class SweepSession:
             "columns": columns, "rows": rows, "grids": grids,
             "free_diffusions": len(plan.groups), "disk_bytes": _bytes(plan, size),
             "evaluations": passes._asdict(), "separate_evaluations": alone._asdict(),
+            "paths": [str(folder / name) for name in file_names(plan, grid=request.grid)], "size": list(size),
+            **machine_document(machine), "seconds": None if seconds is None else round(seconds, 1),
         }  # fmt: skip
         cost = f"{len(plan.groups)} free diffusions, {sum(passes)} network passes (one by one: {sum(alone)})"
         disk = f"about {decimal(_bytes(plan, size))} in {folder}"
         self.console.say(f"{len(plan.possible)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
+        return seconds
 
     # --- while -------------------------------------------------------------------------------------------------------
     def _make_cells(self, request: SweepRequest, runner: Runner) -> Swept:
         from ...sweep import report
         from .live import display
+        from .pace import Pace
 
         plan, console = runner.plan, self.console
 
@@ -183,13 +217,19 @@ class SweepSession:
         began = time.monotonic()
         if runner.resumed:
             console.say(f"{runner.resumed} of {len(plan.possible)} cells are there already.")
+        pace = Pace(plan, runner.subject.loaded, runner.stylizer.networks.machine)
+        seconds = pace.estimate(runner.made)
+        if seconds is not None and seconds > TELL:
+            console.say(f"About {duration(seconds)}", "dim")
         report.write_manifests(runner, report.rows(runner, command), grid=request.grid)
         try:
             with display(console, runner, preview=self._previews(request)) as show:
                 for progress in runner.run():
                     self.notices.add([*runner.notices, *runner.stylizer.notices])
                     LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
+                    pace.saw(progress)
                     show(progress)
+            pace.learn()
         finally:
             rows = report.rows(runner, command)
             written = report.write_manifests(runner, rows, grid=request.grid)
