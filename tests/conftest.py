@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -44,6 +45,15 @@ settings.load_profile("suite")
 for ignored in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(ignored) == signal.SIG_IGN:
         signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
+
+
+_CACHES = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows of the speeds that another one has measured."""
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{_HOME.name}/cache-{next(_CACHES)}")
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffstyler_cli.diffusion.costs import evaluations_of
 from diffstyler_cli.diffusion.free import free_diffusion, fresh_noise, optimise_noise, predictor
 from diffstyler_cli.diffusion.schedule import alpha_sigma, t_grid
-from diffstyler_cli.diffusion.solvers import evaluations_of
 from diffstyler_cli.errors import NumericalError
 from diffstyler_cli.losses.objective import Objective
 

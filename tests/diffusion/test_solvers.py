@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffstyler_cli.config import SOLVERS as CONFIGURED
+from diffstyler_cli.diffusion.costs import COSTS, evaluations_of
 from diffstyler_cli.diffusion.dual import checked
 from diffstyler_cli.diffusion.free import free_diffusion
 from diffstyler_cli.diffusion.schedule import alpha_sigma, t_grid
-from diffstyler_cli.diffusion.solvers import SOLVERS, evaluations_of, integrate, sample
+from diffstyler_cli.diffusion.solvers import SOLVERS, integrate, sample
 from diffstyler_cli.errors import NumericalError, UsageError
 
 GOLDEN = [
@@ -23,7 +24,7 @@ GOLDEN = [
 
 
 def test_the_solvers_are_those_of_the_configuration():
-    assert set(SOLVERS) == set(CONFIGURED)
+    assert set(SOLVERS) == set(COSTS) == set(CONFIGURED)
 
 
 @pytest.mark.parametrize(("solver", "t1", "T"), GOLDEN)

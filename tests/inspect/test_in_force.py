@@ -57,6 +57,7 @@ def test_each_value_says_who_gave_it(cli: Cli, config: Path, monkeypatch: pytest
     found = rows(cli)
     assert named(found["places"], "configuration file") == [(str(config), "DIFFSTYLER_CONFIG")]
     assert named(found["places"], "cache") == [("/data/cache", f"{config}: cache.dir")]
+    assert named(found["places"], "history")[0][1] == "XDG_STATE_HOME"
     assert named(found["weights"], "art.path") == [("/env/art.pth", "DIFFSTYLER_ART_WEIGHTS")]
     assert named(found["weights"], "clip.path") == [("/data/clip.safetensors", f"{config}: weights.clip.path")]
     sources = named(found["weights"], "photo.source")

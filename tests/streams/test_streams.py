@@ -23,10 +23,14 @@ from diffstyler_cli.cli.terminal.errors import EXIT_CODES
 
 REAL = ("-c", "from diffstyler_cli.cli.app import main; main()")
 
+PLANNED = b"".join(
+    b"photo-oil-painting-sweep/%s\n" % name for name in (b"grid.png", b"index.html", b"manifest.json", b"manifest.csv")
+)
+
 SCENARIOS: dict[str, tuple[tuple[str, ...], tuple[str, ...], bytes]] = {
     "stylize": ((str(FAKE_APP),), ("photo.png", "λ unknown", *QUICK, "-o", "new.png", "--force"), b"new.png\n"),
     "inspect": (REAL, ("made.png", "photo.png"), b"made.png\n"),
-    "sweep": (REAL, ("photo.png", "oil painting", "--lambda", "0,1", "--dry-run", "--size", "64"), b""),
+    "sweep": (REAL, ("photo.png", "oil painting", "--lambda", "0,1", "--dry-run", "--size", "64"), PLANNED),
     "download": (REAL, ("--models", "lite"), b""),
 }
 """By command: the program, arguments with which it succeeds, and what -q leaves on standard output."""

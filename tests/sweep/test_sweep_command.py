@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -76,6 +77,36 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[...,
     assert document["plan"]["evaluations"]["photo"] == 2 * 2 + 2 * 2 * 2
     assert (document["error"], list(tmp_path.iterdir())) == (None, [])
     assert "4 pictures" in err
+
+
+def test_a_dry_run_loads_no_models_and_names_the_files_of_the_run(cli: Callable[..., Any], tmp_path: Path) -> None:
+    axes = ("--lambda", "0,1", "--seed", "1:2", "--prompt", "oil", "--prompt", "woodcut")
+    arguments = ("sweep", str(SAMPLE), *axes, "-o", "s", *QUICK)
+    code, planned, err = cli(*arguments, "--dry-run")
+    assert (code, list(tmp_path.iterdir())) == (0, []), err
+    assert "models on" not in err
+    assert "lite models (lite-photo, lite-art) on cpu" in err
+    assert "not measured yet" in err
+    code, made, err = cli(*arguments)
+    assert (code, made) == (0, planned), err
+    code, out, err = cli(*arguments, "--dry-run", "--json")
+    plan = json.loads(out)["plan"]
+    assert plan["paths"] == planned.splitlines()
+    assert plan["seconds"] > 0
+    assert (plan["models"], plan["device"], plan["networks"]["art"]) == ("lite", "cpu", "lite-art")
+
+
+def test_a_long_sweep_says_how_long_it_will_take_and_what_is_there_does_not_count(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {("free", 6): [1e-3], ("art", 6): [1e-3]}
+    monkeypatch.setattr("diffstyler_cli.cli.speeds.read_speeds", lambda machine: slow)
+    monkeypatch.setattr("diffstyler_cli.cli.sweep.pace.read_speeds", lambda machine: slow)
+    arguments = ("sweep", str(SAMPLE), "oil", "--lambda", "0,1", "-o", "s", *QUICK)
+    code, _, err = cli(*arguments)
+    assert code == 0, err
+    assert re.search(r"^About \d+ (s|min)$", err, re.M)
+    assert not re.search(r"^About ", cli(*arguments)[2], re.M)
 
 
 @pytest.mark.parametrize(
@@ -321,3 +352,15 @@ def test_a_sweep_killed_before_its_first_manifest_goes_on_and_a_cell_under_anoth
     code, _, err = cli(*line)
     assert (code, "1 of 2 cells are there already." in err) == (0, True), err
     assert first.read_bytes() != second.read_bytes()
+
+
+def test_a_sweep_is_one_line_of_the_history(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    code, _, err = cli("sweep", str(SAMPLE), "oil", "--lambda", "0,1", "--seed", "1", "-o", "s", *QUICK)
+    assert code == 0, err
+    (row,) = json.loads(cli("inspect", "--last", "--json")[1])["pictures"]
+    assert (row["kind"], row["path"], row["pictures"]) == ("sweep", str(tmp_path / "s"), 2)
+    assert f"Same again: {row['command']}" in err
+    assert "2 pictures of" in cli("inspect", "--last")[1]

@@ -7,7 +7,8 @@ import pytest
 
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.errors import UsageError
-from diffstyler_cli.sweep.plan import Evaluations, Plan, digest
+from diffstyler_cli.pipeline.forecast import Evaluations, free_evaluations
+from diffstyler_cli.sweep.plan import Plan, digest
 
 LAMBDAS = (0.0, 0.5, 1.0)
 CONFIG = StylizeConfig(seed=1, steps=10, size=256)
@@ -54,7 +55,7 @@ def test_network_passes_are_counted_by_hand() -> None:
 def test_passes_at_larger_sizes_take_half_of_the_steps_each() -> None:
     config = dataclasses.replace(CONFIG, steps=9, size=1024, guidance_scale=0.0)
     plan = Plan(config, {}, ("oil painting:1",))
-    assert plan.free_evaluations(config) == Evaluations(photo=9 + 5 + 5)
+    assert free_evaluations(config) == Evaluations(photo=9 + 5 + 5)
     assert plan.cell_evaluations(plan.cells[0]) == Evaluations(photo=9 + 5 + 5, art=9 + 5 + 5)
 
 

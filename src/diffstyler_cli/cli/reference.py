@@ -46,7 +46,8 @@ STREAMS = """\
 Standard output carries results only: the paths written, one a line, as soon as each is there; with `--json` one JSON
 document; with `-o -` a picture's PNG bytes, never to a terminal. In a pipe a path is printed as its exact bytes; on a
 terminal its control characters are escaped. Everything else goes to standard error: progress, the table of the losses,
-notices, questions, errors. `-q` silences all but errors.
+notices, questions, errors. `-q` silences all but errors. The result of a dry run is the paths that the run itself would
+print; the rest of its plan is on standard error, or in the JSON document.
 
 Where standard error is a terminal, bars and the table move; elsewhere, and with `TERM=dumb`, there is a plain line now
 and then. `NO_COLOR` is honoured, and so are terminals that cannot show Unicode.
@@ -87,6 +88,13 @@ could not be read. It is ASCII. Fields may be added; `schema` changes when one c
 | `models`, `device`, `dtype` | what it was made with; null if models were not loaded |
 | `load_seconds` | time to load the models |
 | `notices` | list of lines that a person would have seen: unknown words, first frame of several, ... |
+| `plan` | what was planned, also by `--dry-run`; null where an error came first |
+| `plan.paths` | the files, in order; null for standard output |
+| `plan.size`, `plan.inner_size` | `[width, height]` of a picture, and as the networks see it |
+| `plan.models`, `networks`, `device`, `dtype` | what makes them; `networks` by role |
+| `plan.seeds` | their seeds; null where one will be drawn |
+| `plan.evaluations` | a picture, of `free` diffusion and `sampling`: `photo`, `art`, `photo_backward`, `art_backward` |
+| `plan.seconds` | for all of them, without loading the models; null where nothing was measured yet |
 | `results` | list of the finished pictures, in order |
 | `results[].path` | file written |
 | `results[].seed` | its seed |

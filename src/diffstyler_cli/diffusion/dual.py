@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import NumericalError
+from .costs import NO_SHARE
 from .schedule import per_sample
 from .solvers import ModelFn
-
-NO_SHARE = 1e-9
-"""Coefficients smaller than this are rounding, e.g. of 1 - (0.1 + 0.2 + 0.7); their network pass is left out."""
 
 
 def checked(model: ModelFn, name: str) -> ModelFn:

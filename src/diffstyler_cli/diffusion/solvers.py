@@ -70,15 +70,6 @@ _Past = list[tuple[float, Tensor]]  # (time, kept) of the steps before, oldest f
 _StepFn = Callable[[_Network, Tensor, float, float, _Past], _Move]
 
 
-@dataclass(frozen=True)
-class Solver:
-    """A method's step, and its cost in network calls: `first` for the leading steps, `then` for each later one."""
-
-    step: _StepFn
-    then: int
-    first: tuple[int, ...] = ()
-
-
 def transfer(x: Tensor, eps: Tensor, a: float, b: float) -> tuple[Tensor, Tensor]:
     """Moves `x` from time `a` < 1 to `b` along constant `eps` (Liu et al. 2022). Returns (x_b, x̂0)."""
     alpha_a, sigma_a = alpha_sigma(a)
@@ -154,29 +145,23 @@ def _dpmpp_2m(network: _Network, x: Tensor, a: float, b: float, past: _Past) -> 
     return _Move(alpha_b * used + sigma_b * eps, used, v, pred)
 
 
-SOLVERS: dict[str, Solver] = {
-    "iplms": Solver(_linear_multistep(4), then=1),
-    "plms": Solver(_linear_multistep(4, warm_up=_prk), then=1, first=(4, 4, 4)),
-    "plms2": Solver(_linear_multistep(2, warm_up=_pie), then=1, first=(2,)),
-    "prk": Solver(_prk, then=4),
-    "pie": Solver(_pie, then=2),
-    "ddim": Solver(_linear_multistep(1), then=1),
-    "dpmpp_2m": Solver(_dpmpp_2m, then=1),
+SOLVERS: dict[str, _StepFn] = {
+    "iplms": _linear_multistep(4),
+    "plms": _linear_multistep(4, warm_up=_prk),
+    "plms2": _linear_multistep(2, warm_up=_pie),
+    "prk": _prk,
+    "pie": _pie,
+    "ddim": _linear_multistep(1),
+    "dpmpp_2m": _dpmpp_2m,
 }
-"""By the names of `config.SOLVERS`."""
+"""Their steps, by the names of `config.SOLVERS`; what they cost is in `costs.py`."""
 
 
-def find_solver(name: str) -> Solver:
-    """The solver of that name. Raises `UsageError` if there is none."""
+def find_solver(name: str) -> _StepFn:
+    """The step of the solver of that name. Raises `UsageError` if there is none."""
     if name not in SOLVERS:
         raise UsageError(f"There is no solver {name!r}.", f"Choose one of {', '.join(SOLVERS)}.")
     return SOLVERS[name]
-
-
-def evaluations_of(solver: str, n_steps: int) -> int:
-    """Network calls of one pass of `n_steps` steps. Raises `UsageError` for an unknown solver."""
-    method = find_solver(solver)
-    return sum(method.first[:n_steps]) + method.then * max(0, n_steps - len(method.first))
 
 
 @torch.no_grad()
@@ -189,13 +174,13 @@ def integrate(model: ModelFn, x: Tensor, times: Sequence[float] | Tensor, solver
         UsageError: unknown solver.
         NumericalError: as raised by `model`, with the step added.
     """
-    method = find_solver(solver)
+    step = find_solver(solver)
     network = _Network(model)
     past: _Past = []
     grid = [float(t) for t in times]
     for index, (a, b) in enumerate(pairwise(grid)):
         try:
-            x, pred, v, kept = method.step(network, x, a, b, past)
+            x, pred, v, kept = step(network, x, a, b, past)
         except NumericalError as error:
             raise NumericalError(f"Step {index + 1} of {len(grid) - 1}: {error.message}", error.advice) from error
         past = [*past, (a, kept)][-3:]

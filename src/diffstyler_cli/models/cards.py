@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..config import MachineConfig
+
 
 @dataclass(frozen=True)
 class NetworkCard:
@@ -50,3 +52,11 @@ CARDS = (
 def card(name: str) -> NetworkCard:
     """The network of that name. Raises `KeyError` for any other."""
     return {card.name: card for card in CARDS}[name]
+
+
+def network_names(machine: MachineConfig) -> dict[str, str]:
+    """Who plays "photo" and "art" in a run of these settings, which hold no "auto"."""
+    art = {"lite": "lite-art", "cc12m": "cc12m_1_cfg"}.get(machine.art_model or "", "wikiart_256")
+    if machine.models == "lite":
+        return {"photo": "lite-photo", "art": "lite-art"}
+    return {"photo": "cc12m_1_cfg", "art": art}

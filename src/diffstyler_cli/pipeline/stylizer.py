@@ -12,12 +12,12 @@ from typing import Any
 import torch
 
 from ..config import MachineConfig, StylizeConfig
-from ..device import DTYPES, choose_device, choose_dtype
+from ..device import DTYPES
 from ..images import LoadedImage, Source
 from ..models.base import Components
-from ..models.choose import choose
 from ..prompts import Prompt, StyleImage
 from .conditions import check_prompts, make_conditions
+from .machine import resolve
 from .result import Event, Finished, Progress, StylizeResult
 from .sampling import Networks, make_objective, run_free, run_sampling
 from .style_images import StylePicture
@@ -55,22 +55,15 @@ class Stylizer:
             UsageError: unknown set, art model, device or precision; an art model given for the lite set.
             WeightsError: files of the full set are missing or damaged.
         """
-        from ..models.full.files import missing_error
         from ..models.full.load import load_full
         from ..models.lite.load import load_lite
-        from ..weights.settings import read_settings
 
-        MachineConfig(models, art_model, device, dtype).validate()
-        settings = read_settings(paths=weights)
-        choice = choose(settings, models, art_model, weights)
-        where = choose_device(device)
-        precision = choose_dtype(dtype, where)
+        resolved = resolve(MachineConfig(models, art_model, device, dtype), weights)
+        choice, where, precision = resolved.choice, resolved.device, resolved.dtype
         if choice.set == "lite":
             return cls(load_lite(where, files=choice.lite_files), where, precision)
-        if choice.missing:
-            raise missing_error(choice.missing, settings)
-        art = choice.art_model or ""
-        return cls(load_full(settings, where, precision, art, choice.lite_files.get("art")), where, precision, art)
+        art, lite_art = choice.art_model or "", choice.lite_files.get("art")
+        return cls(load_full(resolved.settings, where, precision, art, lite_art), where, precision, art)
 
     @property
     def components(self) -> Components:

@@ -10,13 +10,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..config import StylizeConfig
-from ..diffusion.dual import NO_SHARE
-from ..diffusion.solvers import evaluations_of
 from ..errors import UsageError
 from ..naming import beginning, cut, slug
+from ..pipeline.forecast import Evaluations, free_evaluations, sampling_evaluations
 from ..prompts import parse_prompt
 from ..strength import MIDDLE
 from .axes import MOST_CELLS, PROMPT, Axis, axes
@@ -42,24 +41,6 @@ class Cell:
     """Where it goes in the sweep's folder, as text (`Folder.place`): cells/07-lambda-0.25-t1-1.2x.png"""
     impossible: str = ""
     """Why its values exclude each other; "" where they do not."""
-
-
-class Evaluations(NamedTuple):
-    """Network passes over one picture: of the photo network, of the art network, and backward through either."""
-
-    photo: int = 0
-    art: int = 0
-    photo_backward: int = 0
-    art_backward: int = 0
-
-    def __add__(self, other: object) -> Evaluations:
-        if not isinstance(other, Evaluations):
-            return NotImplemented
-        return Evaluations(*(a + b for a, b in zip(self, other, strict=True)))
-
-    def gflop(self, photo: float = 832, art: float = 291) -> float:
-        """Cost at so many GFLOP a pass, by default the full-size networks' at 256 x 256; backward costs two passes."""
-        return photo * (self.photo + 2 * self.photo_backward) + art * (self.art + 2 * self.art_backward)
 
 
 @dataclass(frozen=True)
@@ -197,40 +178,18 @@ class Plan:
             for batches in groups.values()
         )
 
-    def free_evaluations(self, config: StylizeConfig) -> Evaluations:
-        """Of one free diffusion, at the sizes of all passes."""
-        top = config.t1_steps() if config.round_trip else config.steps
-        counts = [top, top - config.steps, *(config.pass_steps(n) for n in range(1, len(config.pass_sizes())))]
-        return Evaluations(photo=sum(evaluations_of(config.solver, count) for count in counts))
-
     def cell_evaluations(self, cell: Cell) -> Evaluations:
         """Of the sampling of one cell, and of the updates of its noise."""
-        c = cell.config
-        weights = [c.prompt_weight if w is None else w for w in (*_weights(cell.prompts), *self.styles)]
-        passes = sum(abs(share) >= NO_SHARE for share in (1 - math.fsum(weights), *weights)) if c.lam > 0 else 0
-        losses = any((c.w_instruction, c.w_content, c.w_nce, c.w_aesthetic, c.w_tv))
-        guided = losses and c.guidance_scale > 0
-        art = c.lam < 1 or (guided and c.guide == "art")
-        calls = sum(evaluations_of(c.solver, c.pass_steps(n)) for n in range(len(c.pass_sizes())))
-        back = calls if guided else 0
-        both = back if c.guide == "both" else 0
-        noise = c.noise_iters
-        return Evaluations(
-            photo=calls * passes + noise * passes,
-            art=calls * art + noise * (c.lam < 1),
-            photo_backward=passes * (both + (noise if c.guide != "none" else 0)),
-            art_backward=(back if c.guide == "art" else both * (c.lam < 1))
-            + (noise if c.guide != "none" and c.lam < 1 else 0),
-        )
+        return sampling_evaluations(cell.config, (*_weights(cell.prompts), *self.styles))
 
     def evaluations(self) -> Evaluations:
         """Of the whole sweep."""
-        shared = [self.free_evaluations(group.config) for group in self.groups]
+        shared = [free_evaluations(group.config) for group in self.groups]
         return sum((self.cell_evaluations(cells[0]) for cells in self.same), sum(shared, Evaluations()))
 
     def separate_evaluations(self) -> Evaluations:
         """Of one `stylize` a cell."""
-        free = (self.free_evaluations(cell.config) for cell in self.possible)
+        free = (free_evaluations(cell.config) for cell in self.possible)
         return sum(map(self.cell_evaluations, self.possible), sum(free, Evaluations()))
 
     # --- identity ----------------------------------------------------------------------------------------------------

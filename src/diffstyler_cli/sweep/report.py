@@ -79,6 +79,11 @@ def grid_names(plan: Plan) -> list[str]:
     return ["grid.png"] if count == 1 else [f"grid-{n:0{len(str(count))}d}.png" for n in range(1, count + 1)]
 
 
+def file_names(plan: Plan, *, grid: bool) -> list[str]:
+    """What a sweep writes beside its cells, as it is named when it is done."""
+    return [*(grid_names(plan) if grid else []), PAGE, MANIFEST, TABLE]
+
+
 def write_manifests(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> list[Path]:
     """manifest.json and manifest.csv."""
     whole = json.dumps(manifest(runner, cells, grid=grid), indent=1, ensure_ascii=True, allow_nan=False)

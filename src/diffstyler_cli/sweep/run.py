@@ -17,6 +17,7 @@ from ..errors import OutputError, out_of_memory
 from ..images import LoadedImage
 from ..pipeline import Finished, Stylizer, StylizeResult
 from ..pipeline.conditions import Conditions, make_conditions
+from ..pipeline.forecast import free_evaluations
 from ..pipeline.sampling import make_objective, run_free, run_sampling
 from ..pipeline.style_images import StylePicture
 from ..pipeline.subject import make_subjects
@@ -216,7 +217,7 @@ def _recipe(made: Mapping[str, Any], cell: Cell, count: int) -> dict[str, Any]:
 def _work(plan: Plan, cell: Cell) -> float:
     """About how long a cell takes, in units that only compare cells of one sweep."""
     passes = plan.cell_evaluations(cell).gflop()
-    return passes + plan.free_evaluations(cell.config).gflop() / max(1, len(plan.axes) and len(plan.axes[0].values))
+    return passes + free_evaluations(cell.config).gflop() / max(1, len(plan.axes) and len(plan.axes[0].values))
 
 
 def _fatal(error: Exception) -> bool:

@@ -16,7 +16,7 @@ from .job import InspectAccount, Job
 SUMMARY = "Show what runs here, or how a picture was made."
 
 WHAT = "What to do"
-ALONE = ("--styles", "--config")
+ALONE = ("--styles", "--config", "--last")
 """What takes no FILE."""
 
 INPUTS = 'Pictures or sweep folders; "-" reads a picture from standard input. None: this machine and its models.'
@@ -25,6 +25,7 @@ REPLAY = "Make the picture again, and say whether every pixel is the same."
 PLOT = "Draw the losses by step, of one picture or of several, as a .png, .jpg or .webp file."
 STYLES = "Show the styles that the built-in models know: names, scores, limits."
 CONFIG = "Show every setting in force, and where it comes from: configuration file, environment, or built in."
+LAST = "Show the last 10 pictures made here, with the commands that make them again; --last 50 shows 50."
 COMPARE = "Of two pictures: how their recipes differ, and the scores of both."
 PHOTO = "With --command, --replay or --compare: the photo, if it is not beside the picture; another one is made alike."
 OUTPUT = "With --replay or --command: where the picture goes. (default with --replay beside it, as NAME-replay)"
@@ -45,6 +46,7 @@ def command(
     compare: Annotated[bool, option(WHAT, COMPARE, "--compare")] = False,
     styles: Annotated[bool, option(WHAT, STYLES, "--styles")] = False,
     config: Annotated[bool, option(WHAT, CONFIG, "--config")] = False,
+    last: Annotated[bool, option(WHAT, LAST, "--last")] = False,
     photo: Annotated[Path | None, option(FILES, PHOTO, "--photo", takes="PATH")] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
@@ -55,14 +57,16 @@ def command(
     Of a FILE: how it was made, as embedded in it, and the command that makes it again.
     """
     from ...images.read import MAX_PIXELS
+    from .last import how_many, show_last
 
     limit = max_pixels(pixels)
     account = call.account = InspectAccount()
+    count = how_many([str(file) for file in files or ()]) if last else 0
     job = Job(
         call.console,
         call.state.models,
         account,
-        files or [],
+        [] if last else files or [],
         photo,
         output,
         force,
@@ -75,9 +79,13 @@ def command(
         "--compare": compare,
         "--styles": styles,
         "--config": config,
+        "--last": last,
     }
     chosen = [flag for flag, given in actions.items() if given]
     _check(job, chosen)
+    if last:
+        show_last(job, count)
+        return
     _act(job, chosen[0] if chosen else "", plot)
 
 

@@ -18,6 +18,7 @@ from ...errors import UsageError
 from ...roles import ROLES
 from ...weights.registry import without_userinfo
 from ...weights.settings import CACHE_VARIABLE, Settings, read_settings
+from ..history import NO_HISTORY, history_path, is_kept
 from ..options import arguments, parse
 from ..presets import preset_names, read_preset
 from ..terminal.shell import joined
@@ -32,6 +33,7 @@ HIDDEN = "set, and not shown"
 OWN = (
     VARIABLE,
     CACHE_VARIABLE,
+    NO_HISTORY,
     *(name for role in ROLES for name in (role.weights_variable, role.source_variable)),
 )
 """The environment variables that are read here."""
@@ -58,6 +60,9 @@ def in_force(environment: Mapping[str, str]) -> dict[str, Any]:
     places = [
         _row("configuration file", file, environment.get(VARIABLE) and VARIABLE, exists=file.is_file()),
         _row("cache", settings.cache, *settings.origins.get("cache", ())),
+        _row(
+            "history", history_path(), environment.get("XDG_STATE_HOME") and "XDG_STATE_HOME", kept=is_kept(environment)
+        ),
     ]
     return {
         "places": places,
@@ -134,6 +139,7 @@ def _tables(facts: Mapping[str, Any], width: int) -> RenderableType:
     places = []
     for row in facts["places"]:
         absent = " (not there)" if row.get("exists") is False else ""
+        absent = f" (nothing is added: {NO_HISTORY})" if row.get("kept") is False else absent
         places.append((row["name"], brief(row["value"]) + absent, row["origin"]))
     parts = [section("Places", table(places))]
     weights = [row for row in facts["weights"] if not row["name"].endswith(".sha256") or row["origin"] != BUILT_IN]

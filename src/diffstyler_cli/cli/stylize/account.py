@@ -50,6 +50,8 @@ class PicturesAccount:
         self.pictures: list[Picture] = []
         self.failures: list[tuple[int, Failure]] = []
         """By seed."""
+        self.plan: dict[str, Any] | None = None
+        """Of the latest request."""
 
     def kept(self, what: str) -> tuple[str, str]:
         """Message and advice after `what` cut the work short: the finished pictures are named."""
@@ -66,6 +68,7 @@ class PicturesAccount:
             "ok": failure is None,
             **self._models.facts(),
             "notices": self._notices.texts,
+            "plan": self.plan,
             "results": [_result(picture) for picture in self.pictures],
             "failures": [{"seed": seed, **dataclasses.asdict(reason)} for seed, reason in self.failures],
             "error": dataclasses.asdict(failure) if failure else None,

@@ -32,6 +32,7 @@ OUTPUT = (
 VARIATIONS = "How many pictures, with seeds SEED, SEED+1, ...; their files are numbered. (default 1)"
 FORCE = "Write over existing files; never over an input."
 NO_METADATA = "Leave the recipe (settings, seed, losses) out of the file."
+DRY_RUN = "Say what would be written and how long it would take, and load and make nothing."
 PREVIEW = "Draw the picture in the terminal as it forms; needs 256 colours and UTF-8."
 PREVIEW_PATH = "Write the picture to FILE as it forms, for an image viewer."
 QUIET = "Print nothing but the result and errors."
@@ -63,6 +64,7 @@ def command(
     no_metadata: Annotated[bool, option(FILES, NO_METADATA, "--no-metadata")] = False,
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
+    dry_run: Annotated[bool, option(FILES, DRY_RUN, "--dry-run")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     preview_path: Annotated[Path | None, option(TERMINAL, PREVIEW_PATH, "--preview-path", takes="FILE")] = None,
@@ -87,6 +89,7 @@ def command(
         max_pixels=max_pixels(pixels),
         preview=preview,
         preview_path=preview_path,
+        dry_run=dry_run,
     )
 
     from .session import Session
@@ -112,6 +115,9 @@ def _run(call: Call, session: Session, request: Request, *, interactive: bool) -
 
     request = without_idle(ask_missing(call.console, request), call.lent)
     check(request)
+    if request.dry_run:
+        session.run(request)
+        return
     # a person who was asked watches: show the picture where the terminal can
     watched = dataclasses.replace(request, preview=request.preview or not why_not(call.console))
     what_next(session, session.run(watched), call.state.dispatch)
@@ -157,6 +163,12 @@ def _check_streams(call: Call, request: Request, *, interactive: bool) -> None:
             "--preview needs a terminal on standard error.",
             "Give --preview-path FILE instead.",
         ),
+        (
+            request.dry_run and (request.preview or request.preview_path is not None),
+            "--preview and --preview-path have no effect with --dry-run.",
+            "Leave one out.",
+        ),
+        (interactive and request.dry_run, "--interactive and --dry-run exclude each other.", "Leave one out."),
         (interactive and call.no_input, "--interactive and --no-input exclude each other.", "Leave one out."),
         (
             interactive and (console.quiet or console.json or piped_out),

@@ -38,6 +38,7 @@ class Request:
     max_pixels: int | None = None
     preview: bool = False
     preview_path: Path | None = None
+    dry_run: bool = False
 
     def config(self, model_set: str) -> StylizeConfig:
         """The picture's settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config import StylizeConfig
+from ...config import MachineConfig, StylizeConfig
 from ...errors import NumericalError, OutputError
 from ...t1 import LONG, T1
+from ..history import note
 from ..models import LoadedModels
+from ..speeds import TELL
 from ..terminal.console import LOG, Console
 from ..terminal.errors import SomeFailed, explain
 from ..terminal.interrupts import uninterrupted
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ...pipeline import Progress, Stylizer, StylizeResult
     from ...pipeline.style_images import StylePicture
     from ...prompts import Prompt
+    from .foresight import Foresight
 
 DRAWN_SEEDS = 2**31
 """Seeds are drawn below this: short enough to copy by hand."""
@@ -70,8 +73,14 @@ class Session:
         self._can_preview = True
 
     def run(self, request: Request) -> Run:
-        """Makes and writes the request's pictures. Raises the first failure, or `SomeFailed` where others succeeded."""
+        """Makes and writes the request's pictures; of a dry run, says what they would be.
+
+        Raises the first failure, or `SomeFailed` where others succeeded.
+        """
         job = self._prepare(request)
+        if request.dry_run:
+            self._foretell(job)
+            return Run(request, request.config(self.account.plan["models"] if self.account.plan else "lite"))
         stylizer = self.models.load(request.machine(), request.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts(job.prompts))
         seed = request.settings.get("seed")
@@ -81,7 +90,10 @@ class Session:
         job = dataclasses.replace(job, request=request)
         run = Run(request, request.config(stylizer.name))
         self.notices.add(doubts(run.config))
-        errors = self._make_all(job, stylizer, run)
+        foresight = self._foresee(job, run.config, stylizer.networks.machine)
+        if foresight.seconds is not None and foresight.seconds > TELL:
+            self.console.say(foresight.estimate(), "dim")
+        errors = self._make_all(job, stylizer, run, foresight)
         if errors and not run.pictures:
             raise errors[0]
         self.console.say_command(request.command_words(), "Same again: ")
@@ -98,7 +110,7 @@ class Session:
         check_output(path)
         with uninterrupted():
             self.notices.add(write_image(picture.image, path, picture.recipe))
-            self.account.pictures.append(dataclasses.replace(picture, path=path))
+            self._note(dataclasses.replace(picture, path=path))
         self.console.written(path)
 
     # --- before the models -------------------------------------------------------------------------------------------
@@ -118,8 +130,29 @@ class Session:
             self._can_preview = False
             self.notices.add(f"No preview: {reason}.")
 
+    def _foretell(self, job: _Job) -> None:
+        """Says what would be done, for --dry-run."""
+        from ...pipeline.machine import resolve
+
+        machine = resolve(job.request.machine(), job.request.weights).config
+        config = job.request.config(machine.models)
+        self.notices.add(doubts(config))
+        foresight = self._foresee(job, config, machine)
+        for line in foresight.lines():
+            self.console.say(line)
+        for path in filter(None, job.outputs.paths):
+            self.console.written(path, planned=True)
+
+    def _foresee(self, job: _Job, config: StylizeConfig, machine: MachineConfig) -> Foresight:
+        from .foresight import Foresight
+
+        weights = [prompt.weight for prompt in job.prompts] + [style.weight for style in job.style_images]
+        foresight = Foresight(config, machine, job.source, weights, job.outputs.paths)
+        self.account.plan = foresight.document()
+        return foresight
+
     # --- the pictures ------------------------------------------------------------------------------------------------
-    def _make_all(self, job: _Job, stylizer: Stylizer, run: Run) -> list[Exception]:
+    def _make_all(self, job: _Job, stylizer: Stylizer, run: Run, foresight: Foresight) -> list[Exception]:
         """Makes the pictures one by one; returns what went wrong. Goes on only where another seed may do better."""
         errors: list[Exception] = []
         count = len(job.outputs.paths)
@@ -128,7 +161,7 @@ class Session:
             if job.request.variations > 1:
                 self.console.say(f"Picture {index + 1} of {job.request.variations}, seed {config.seed}")
             try:
-                run.pictures.append(self._make(job, stylizer, config, output))
+                run.pictures.append(self._make(job, stylizer, config, output, foresight))
             except Exception as error:
                 failure = explain(error)
                 errors.append(error)
@@ -139,11 +172,14 @@ class Session:
                     self.console.say(f"Picture {index + 1} failed: {failure.message}", "red")
         return errors
 
-    def _make(self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None) -> Picture:
+    def _make(
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight
+    ) -> Picture:
         request = job.request
         result = self._watch(job, stylizer, config)
         self.notices.add(stylizer.notices)
         timings = dict(result.recipe["timings"])
+        foresight.learn(timings)
         picture = Picture(
             path=output,
             image=result.image,
@@ -176,7 +212,7 @@ class Session:
                 raise
             except OSError as error:
                 raise self._keep(picture, job, error) from error
-            self.account.pictures.append(picture)
+            self._note(picture)
             return picture
         with uninterrupted():
             try:
@@ -185,9 +221,16 @@ class Session:
                 raise self._keep(picture, job, error) from error
             self.notices.add(notes)
             picture = dataclasses.replace(picture, path=path)
-            self.account.pictures.append(picture)
+            self._note(picture)
         self.console.written(path)
         return picture
+
+    def _note(self, picture: Picture) -> None:
+        """Into the account, and into the history unless it is to carry no recipe."""
+        self.account.pictures.append(picture)
+        if picture.recipe is not None:
+            seconds, command = picture.timings["total"], picture.command
+            note("stylize", picture.path, picture.image.size, picture.prompts, seconds, command)
 
     def _keep(self, picture: Picture, job: _Job, error: Exception) -> OutputError:
         """Keeps a picture whose place was lost while it was made; returns the error that says where it is."""
@@ -200,7 +243,7 @@ class Session:
             kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent])
             if kept is None:
                 return OutputError(failure.message, failure.advice)
-            self.account.pictures.append(dataclasses.replace(picture, path=kept))
+            self._note(dataclasses.replace(picture, path=kept))
         return OutputError(f"{failure.message} The picture is kept as {str(kept)!r}.", failure.advice)
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from ...prompts import parse_prompt
 from ...recipe.schema import TORCH_NAMES
 from ...sweep.axes import PROMPT
 from ...version import __version__
+from ..history import note
 from ..models import LoadedModels
 from ..places import inside
+from ..speeds import TELL, duration, estimate, read_speeds
 from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
@@ -99,6 +102,7 @@ class SweepSession:
 
         Raises the error of the first cell if none could be made, `SomeFailed` if some could not.
         """
+        from ...pipeline.machine import resolve
         from ...sweep.folder import Folder
 
         base = dataclasses.replace(request.base, settings=request.settings())
@@ -112,16 +116,31 @@ class SweepSession:
         folder.check(known, force=request.base.force)
         size = self._check(request, plan, image, folder.path)
         self.notices.add([*plan.notices(), *doubts(*(cell.config for cell in plan.possible))])
+        if request.dry_run:
+            self._foretell(request, plan, image, size, resolve(machine, request.base.weights).config, folder.path)
+            return None
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
-        self._announce(plan, size, folder.path)
-        if request.dry_run:
-            return None
+        self._announce(request, plan, image, size, stylizer.networks.machine, folder.path)
         with folder.claimed(identity(known, stylizer), force=request.base.force):
             from ...sweep.run import Runner
 
             runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
             return self._make_cells(request, runner)
+
+    def _foretell(
+        self, request: SweepRequest, plan: Plan, image: LoadedImage, size: tuple[int, int], machine: MachineConfig,
+        folder: Path,
+    ) -> None:  # fmt: skip
+        """Says what would be made, for --dry-run, without the models; its files on standard output."""
+        from ...sweep.report import file_names
+        from ..stylize.foresight import NOT_MEASURED, machine_line
+
+        seconds = self._announce(request, plan, image, size, machine, folder)
+        self.console.say(machine_line(machine))
+        self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
+        for name in file_names(plan, grid=request.grid):
+            self.console.written(folder / name, planned=True)
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
@@ -153,11 +172,10 @@ class SweepSession:
 
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
-        from ...images import working_size
         from ...images.grids import check_grid
+        from ...pipeline.forecast import result_size
 
-        config = plan.config
-        size = image.original_size if config.original_size else working_size(image.rgb.size, config.size)
+        size = result_size(plan.config, image)
         if request.grid:
             check_grid(size, *plan.shape)
         needed = _bytes(plan, size)
@@ -170,7 +188,16 @@ class SweepSession:
             )
         return size
 
-    def _announce(self, plan: Plan, size: tuple[int, int], folder: Path) -> None:
+    def _announce(
+        self, request: SweepRequest, plan: Plan, image: LoadedImage, size: tuple[int, int], machine: MachineConfig,
+        folder: Path,
+    ) -> float | None:  # fmt: skip
+        """Says and notes what is planned; returns how many seconds the whole of it takes, where that is known."""
+        from ...sweep.report import file_names
+        from ..stylize.foresight import machine_document
+        from .pace import parts
+
+        seconds = estimate(read_speeds(machine), parts(plan, image))
         passes, alone = plan.evaluations(), plan.separate_evaluations()
         columns, rows = plan.shape
         grids = len(plan.grids)
@@ -180,30 +207,41 @@ class SweepSession:
             "columns": columns, "rows": rows, "grids": grids,
             "free_diffusions": len(plan.groups), "disk_bytes": _bytes(plan, size),
             "evaluations": passes._asdict(), "separate_evaluations": alone._asdict(),
+            "paths": [str(folder / name) for name in file_names(plan, grid=request.grid)], "size": list(size),
+            **machine_document(machine), "seconds": None if seconds is None else round(seconds, 1),
         }  # fmt: skip
         cost = f"{len(plan.groups)} free diffusions, {sum(passes)} network passes (one by one: {sum(alone)})"
         disk = f"about {decimal(_bytes(plan, size))} in {folder}"
         self.console.say(f"{len(plan.possible)} pictures of {size[0]} x {size[1]} pixels ({layout}), {cost}, {disk}")
+        return seconds
 
     # --- while -------------------------------------------------------------------------------------------------------
     def _make_cells(self, request: SweepRequest, runner: Runner) -> Swept:
         from ...sweep import report
         from .live import display
+        from .pace import Pace
 
         plan, console = runner.plan, self.console
 
         def command(cell: Cell) -> str:
             return request.for_cell(cell.config, cell.prompts).command_line()
 
+        began = time.monotonic()
         if runner.resumed:
             console.say(f"{runner.resumed} of {len(plan.possible)} cells are there already.")
+        pace = Pace(plan, runner.subject.loaded, runner.stylizer.networks.machine)
+        seconds = pace.estimate(runner.made)
+        if seconds is not None and seconds > TELL:
+            console.say(f"About {duration(seconds)}", "dim")
         report.write_manifests(runner, report.rows(runner, command), grid=request.grid)
         try:
             with display(console, runner, preview=self._previews(request)) as show:
                 for progress in runner.run():
                     self.notices.add([*runner.notices, *runner.stylizer.notices])
                     LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
+                    pace.saw(progress)
                     show(progress)
+            pace.learn()
         finally:
             rows = report.rows(runner, command)
             written = report.write_manifests(runner, rows, grid=request.grid)
@@ -213,6 +251,10 @@ class SweepSession:
             pages = report.write_grids(runner) if request.grid else []
             pages.append(report.write_page(runner, rows, grid=request.grid))
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
+        note(
+            "sweep", runner.folder.path, runner.result_size, request.prompts(), time.monotonic() - began,
+            request.command_line(), len(runner.made),
+        )  # fmt: skip
         for path in swept.written:
             console.written(path)
         console.say_command(request.command_words(), "Same again: ")

@@ -188,9 +188,12 @@ class Console:
         self.rich.print(line, soft_wrap=verbatim or not self.rich.is_terminal)
 
     # --- results: stdout ---------------------------------------------------------------------------------------------
-    def written(self, path: Path) -> None:
-        """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json."""
-        LOG.info("written: %s", escaped(path))
+    def written(self, path: Path, *, planned: bool = False) -> None:
+        """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json.
+
+        `planned` is said of one that a dry run would write.
+        """
+        LOG.info("%s: %s", "planned" if planned else "written", escaped(path))
         if not self.json:
             self._result(escaped(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
 

@@ -1,0 +1,49 @@
+"""What a pass costs in network calls, by solver: pure numbers, free to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import UsageError
+
+NO_SHARE = 1e-9
+"""Coefficients smaller than this are rounding, e.g. of 1 - (0.1 + 0.2 + 0.7); their network pass is left out."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Network calls: `first` for the leading steps, `then` for each later one."""
+
+    then: int
+    first: tuple[int, ...] = ()
+
+
+COSTS = {
+    "iplms": Cost(then=1),
+    "plms": Cost(then=1, first=(4, 4, 4)),
+    "plms2": Cost(then=1, first=(2,)),
+    "prk": Cost(then=4),
+    "pie": Cost(then=2),
+    "ddim": Cost(then=1),
+    "dpmpp_2m": Cost(then=1),
+}
+"""By the names of `config.SOLVERS`."""
+
+
+def evaluations_of(solver: str, n_steps: int) -> int:
+    """Network calls of one pass of `n_steps` steps. Raises `UsageError` for an unknown solver."""
+    cost = _cost(solver)
+    return sum(cost.first[:n_steps]) + cost.then * max(0, n_steps - len(cost.first))
+
+
+def evaluations_at_end(solver: str, n_steps: int) -> int:
+    """How many of them are at the pass's last time: 1 where the last step has several stages, else 0."""
+    cost = _cost(solver)
+    last = cost.first[n_steps - 1] if n_steps <= len(cost.first) else cost.then
+    return int(last > 1)
+
+
+def _cost(solver: str) -> Cost:
+    if solver not in COSTS:
+        raise UsageError(f"There is no solver {solver!r}.", f"Choose one of {', '.join(COSTS)}.")
+    return COSTS[solver]

@@ -1,0 +1,48 @@
+"""Which models will run, where and how precisely: the answer to every "auto", before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..config import MachineConfig
+from ..device import DTYPES, choose_device, choose_dtype
+from ..models.choose import Choice, choose
+from ..models.full.files import missing_error
+from ..weights.settings import Settings, read_settings
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What `MachineConfig` comes to on this machine."""
+
+    settings: Settings
+    choice: Choice
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def config(self) -> MachineConfig:
+        """The same settings without an "auto"."""
+        names = {kind: name for name, kind in DTYPES.items()}
+        return MachineConfig(self.choice.set, self.choice.art_model, self.device.type, names[self.dtype])
+
+
+def resolve(machine: MachineConfig, weights: Mapping[str, Path] | None = None) -> Resolved:
+    """The models that `Stylizer.load` would load, and where.
+
+    Raises:
+        UsageError: unknown set, art model, device or precision; an art model given for the lite set.
+        WeightsError: files of the full set are missing.
+    """
+    machine.validate()
+    settings = read_settings(paths=weights)
+    choice = choose(settings, machine.models, machine.art_model, weights)
+    device = choose_device(machine.device)
+    dtype = choose_dtype(machine.dtype, device)
+    if choice.set == "full" and choice.missing:
+        raise missing_error(choice.missing, settings)
+    return Resolved(settings, choice, device, dtype)
