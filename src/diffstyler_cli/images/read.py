@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 import stat
 import sys
 import threading
@@ -47,6 +48,9 @@ _NOT_PICTURES = (
     (b"<svg", "a vector drawing (SVG)", _CONVERT),
 )
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\0\0\0\x0cjP")
+
+_BYTES = re.compile(r"""[ (]*\b(?:in |chunk )?b['"]""")
+"""Where a bytes literal begins in a message, with the words that lead to it."""
 
 # Pillow logs odd TIFF tags; without a handler Python would print them on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -279,9 +283,20 @@ def _unidentified(name: str, head: bytes) -> InputImageError:
     return InputImageError(f"{name} is not an image in any format that can be read.", "Give a PNG, JPEG, WebP, TIFF, …")
 
 
-def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
+def _reason(error: Exception) -> str:
+    """What a decoder says, on one line and without Python's spelling of the file's bytes."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    reason = _printable(lines[0][:200]).rstrip(".")
+    if lines[0].startswith("invalid literal for int()"):
+        return "a number in its header is none"
+    line = lines[0]
+    if line.startswith(("b'", 'b"')):
+        line = line[2:].partition(":")[0]
+    line = _BYTES.split(line)[0]
+    return _printable(line[:200] + ")" * (line.count("(") > line.count(")"))).rstrip(".")
+
+
+def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
+    reason = _reason(error)
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return InputImageError(
             f"{name} has more than {max_pixels:,} pixels, the limit for a file that may be a trap.",
