@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,48 @@ def test_a_place_that_takes_no_picture_is_refused_before_models_load(
     assert (outcome.code, "models on" in outcome.err) == (1, False)
     assert message.lower() in outcome.err.lower()
     assert "Unexpected" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("shape", "arguments", "message"),
+    [
+        ((65_501, 8), ("-o", "a.jpg", "--original-size"), "JPEG holds at most 65500 pixels a side; this is 65501 x 8"),
+        ((1600, 100), ("-o", "a.webp", "--size", "4096"), "WEBP holds at most 16383 pixels a side; this is 16384 x"),
+    ],
+)
+def test_a_result_that_is_too_large_for_its_format_is_refused_before_the_run(
+    cli: Cli, photo: Path, shape: tuple[int, int], arguments: tuple[str, ...], message: str
+) -> None:
+    from PIL import Image
+
+    Image.new("RGB", shape).save("wide.png")
+    outcome = cli("stylize", "wide.png", "oil", *QUICK, *arguments)
+    assert (outcome.code, "models on" in outcome.err) == (1, False)
+    assert message in outcome.err
+    assert names(photo.parent) == ["photo.png", "wide.png"]
+
+
+def test_a_picture_without_any_folder_of_its_own_left_is_kept_in_the_temporary_one(
+    cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("in", "out", "temporary"):
+        Path(folder).mkdir()
+    photo.rename("in/photo.png")
+    monkeypatch.setattr(tempfile, "tempdir", str(photo.parent / "temporary"))
+
+    def gone() -> None:
+        Path("in/photo.png").unlink()
+        Path("in").rmdir()
+        Path("out").rmdir()
+
+    meanwhile(monkeypatch, gone)
+    outcome = cli("stylize", "in/photo.png", "oil", *QUICK, "-o", "out/a.jpg", "--json")
+    kept = photo.parent / "temporary" / "a.jpg"
+    assert (outcome.code, f"kept as {str(kept)!r}" in outcome.err) == (1, True)
+    assert [r["path"] for r in json.loads(outcome.out)["results"]] == [str(kept)]
+    shown = cli("inspect", kept, "--command")
+    assert shown.code == 0
+    assert names(photo.parent) == ["temporary"]
 
 
 def test_plot_onto_an_existing_file_names_its_own_option(cli: Cli, photo: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_dry_run_names_the_files_of_the_run_and_makes_and_loads_nothing(
 
 
 def test_the_plan_as_json(cli: Cli, photo: Path) -> None:
-    outcome = cli("stylize", "photo.png", "oil:2", "mist:1", *QUICK, "--size", "256", "--dry-run", "--json", "--lambda", "0.5")
+    outcome = cli(
+        "stylize", "photo.png", "oil:2", "mist:1", *QUICK, "--size", "256", "--dry-run", "--json", "--lambda", "0.5"
+    )
     document = json.loads(outcome.out)
     assert (document["ok"], document["results"], document["models"]) == (True, [], None)
     plan = document["plan"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -23,9 +24,10 @@ def saved(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def check_message(error: DiffStylerError) -> None:
-    """A message is one line that any terminal can show."""
+    """A message is one line that any terminal can show, in words: no bytes, objects or types as Python spells them."""
     assert error.message.isprintable()
     assert error.advice.isprintable()
+    assert not re.search(r"""\bb['"]|\\x|<\w+[ .:]|literal for""", error.message), error.message
 
 
 def gradient(width: int = 24, height: int = 16) -> Image.Image:

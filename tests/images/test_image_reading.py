@@ -564,3 +564,25 @@ def test_alpha_is_laid_over_a_result_of_another_size() -> None:
 def test_reading_and_inspecting_do_not_import_torch() -> None:
     code = "import sys, diffstyler_cli.images, diffstyler_cli.prompts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def broken_chunk() -> bytes:
+    """A PNG whose second piece of pixels has no name."""
+    data = saved(Image.frombytes("RGB", (200, 200), np.random.default_rng(0).bytes(120_000)), "PNG")
+    second = data.rindex(b"IDAT")
+    return data[:second] + b"\x01\xff\\'" + data[second + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"P5 \xff9 8 255 ", "a number in its header is none"),
+        (b"P5 " + b"1\xe9" * 40 + b" 8 255 ", "Token too long in file header"),
+        (broken_chunk(), "broken PNG file"),
+    ],
+)
+def test_what_a_decoder_says_is_shown_in_words(data: bytes, reason: str) -> None:
+    with pytest.raises(InputImageError) as caught:
+        read_image(data)
+    check_message(caught.value)
+    assert caught.value.message == f"image is damaged or of an unsupported kind: {reason}."

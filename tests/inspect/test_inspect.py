@@ -252,11 +252,11 @@ def test_a_plot_of_one_and_of_several(cli: Cli, photo: Path) -> None:
 def test_compare_shows_what_differs(cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     made(cli, "oil", "--seed", "1")
-    Image.new("RGB", (40, 30)).save("photo.png")
     made(cli, "ink", "--seed", "1", "--lambda", "0.5", name="ink.png")
+    photo.unlink()
     outcome = cli("inspect", "--compare", "out.png", "ink.png")
     report = text(outcome)
-    assert "not of the same photo" in outcome.err
+    assert "Without its photo ink.png has the scores of its recipe alone." in outcome.err
     lines = [line.split() for line in report.splitlines()]
     assert ["settings.lam", f"{PLAIN.lam:g}", "0.5"] in lines
     assert ["prompts.1.text", "oil", "ink"] in lines

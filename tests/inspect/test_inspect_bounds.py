@@ -80,4 +80,4 @@ def test_compare_says_sizes_and_style_images_and_writes_no_infinity(cli: Cli, ph
     assert outcome.code == 0
     assert json.loads(outcome.out)["scores"]["weighted sum, last step"][1] is None
     assert "differ in size (32 x 24 and 8 x 8)" in outcome.err
-    assert "Style images do not count" in outcome.err
+    assert "The CLIP score of out.png leaves photo.png out." in outcome.err

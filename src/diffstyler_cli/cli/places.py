@@ -65,7 +65,8 @@ def _named(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_of_sweep(log: Path) -> bool:
-    from ..sweep.folder import MANIFEST, PAGE, TABLE
+    from ..sweep.folder import PAGE, TABLE
+    from ..sweep.manifest import MANIFEST
 
     real = Path(os.path.realpath(log))
     if real.parent.name == "cells":

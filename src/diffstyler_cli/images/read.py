@@ -10,6 +10,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import sys
 import threading
 import warnings
@@ -31,6 +32,9 @@ from .tiff import Samples
 
 MAX_PIXELS = 100_000_000
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_BYTES = re.compile(r"""[ (]*\b(?:in |chunk )?b['"]""")
+"""Where a bytes literal begins in a message, with the words that lead to it."""
 
 # Pillow logs odd TIFF tags; without a handler Python would print them on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -310,9 +314,20 @@ def _cut(name: str) -> InputImageError:
     return InputImageError(f"{name} is cut short: less of it is there than it says.", COPY)
 
 
-def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
+def _reason(error: Exception) -> str:
+    """What a decoder says, on one line and without Python's spelling of the file's bytes."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    reason = printable(lines[0][:200]).rstrip(".")
+    if lines[0].startswith("invalid literal for int()"):
+        return "a number in its header is none"
+    line = lines[0]
+    if line.startswith(("b'", 'b"')):
+        line = line[2:].partition(":")[0]
+    line = _BYTES.split(line)[0]
+    return printable(line[:200] + ")" * (line.count("(") > line.count(")"))).rstrip(".")
+
+
+def _explain(error: Exception, name: str, max_pixels: int) -> InputImageError:
+    reason = _reason(error)
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return InputImageError(
             f"{name} has more than {max_pixels:,} pixels, the limit for a file that may be a trap.",

@@ -27,12 +27,15 @@ from ..images.write import is_temporary, remove_stale, replace_file
 from ..naming import name_of
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
+from .manifest import MANIFEST, read_manifest
 from .plan import Cell, digest
 
 SCHEMA = "diffstyler.sweep/1"
-MANIFEST, TABLE, PAGE = "manifest.json", "manifest.csv", "index.html"
+TABLE, PAGE = "manifest.csv", "index.html"
 _LOCK = ".lock"
 _MOST_DIFFERENCES = 4
+_LONGEST = 200
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,10 @@ class Folder:
     def saved_seed(self) -> int | None:
         """The seed of the sweep that is there, for a command line that gives none."""
         identity = self._saved()
-        seed = identity.get("settings", {}).get("seed") if identity else None
-        return seed if isinstance(seed, int) and seed >= 0 else None
+        settings = identity.get("settings") if identity else None
+        seed = settings.get("seed") if isinstance(settings, dict) else None
+        last = options()["seed"].high or 0
+        return seed if isinstance(seed, int) and 0 <= seed <= last else None
 
     def check(self, known: Mapping[str, Any], *, force: bool = False) -> None:
         """Finds out before the work what `claimed` would refuse, as far as the sweep is known: raises as it does."""
@@ -141,8 +146,7 @@ class Folder:
     def _saved(self) -> dict[str, Any] | None:
         """The identity of the sweep that is there; None without one, {} for one that cannot be read."""
         try:
-            manifest = json.loads((self.path / MANIFEST).read_bytes())
-            return dict(manifest["sweep"]) if str(manifest["schema"]).startswith("diffstyler.sweep/") else {}
+            return dict(read_manifest(self.path)["sweep"])
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -205,8 +209,8 @@ class Folder:
         return OutputError(f"The folder {str(self.path)!r} cannot be written to: {reason}.", "Give another with -o.")
 
     def _clear(self) -> None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            for row in json.loads((self.path / MANIFEST).read_bytes())["cells"]:
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            for row in read_manifest(self.path)["cells"]:
                 # the manifest is only a file: nothing outside of the folder is touched, whatever it says
                 (self.path / "cells" / name_of(Path(str(row["file"])).name)).unlink(missing_ok=True)
         for name in (PAGE, TABLE, MANIFEST, *(path.name for path in self.path.glob("grid*.png"))):
@@ -226,7 +230,7 @@ def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two identities, each as "--steps 20 there, 30 now"."""
     old, new = dict(_flat(there)), dict(_flat(now))
     names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
-    return [f"{name} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
+    return [f"{_short(name)} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
 
 
 def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -244,10 +248,14 @@ def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(_text, value)) or "none"
+        return _short(",".join(map(_text, value[:_LONGEST])) or "none")
     if value is None:
         return "none"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return _short(f"{value:.10g}" if isinstance(value, float) else str(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _is_cell(path: Path) -> bool:

@@ -19,7 +19,8 @@ from ..images import encode_image
 from ..images.grids import Labels, draw_grid
 from ..version import __version__
 from .axes import PROMPT, Axis
-from .folder import MANIFEST, PAGE, SCHEMA, TABLE
+from .folder import PAGE, SCHEMA, TABLE
+from .manifest import MANIFEST
 from .plan import Cell, Plan
 from .run import Runner
 from .scores import MEANING, mark_pareto

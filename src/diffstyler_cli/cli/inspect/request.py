@@ -77,11 +77,10 @@ def request_of(
     return request, notes
 
 
-def find_photo(recipe: Recipe, picture: Path, photo: Path | None) -> tuple[Path | None, list[str]]:
-    """The photo of a recipe, `photo` if it is given; None where it is not there. And what a person should know."""
-    notes: list[str] = []
-    path = photo or Path(_find(recipe.photo, "photo", picture, notes, True))
-    return (path if path.is_file() else None), notes
+def found_by(source: Source, what: str, picture: Path, notes: list[str]) -> Path | None:
+    """The picture that `source` names, where it is there with the same pixels; else None, and `notes` says why."""
+    path = Path(_find(source, what, picture, notes, True))
+    return path if path.is_file() and _may_be(path, source) else None
 
 
 def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:

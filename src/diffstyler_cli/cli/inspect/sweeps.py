@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,18 +13,14 @@ from rich.text import Text
 
 from ...config import options
 from ...errors import InputImageError
-from ...images.metadata import plain_json
 from ...naming import name_of
 from ...recipe import number
+from ...sweep.manifest import MANIFEST, read_manifest
 from ..terminal.console import escaped
 from ..terminal.tables import MOST, brief, facts_grid, plain_table, section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-MANIFEST = "manifest.json"
-FAMILY = "diffstyler.sweep/"
-LARGEST = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,7 @@ def read_sweep(folder: Path) -> Sweep:
     path = folder / MANIFEST
     advice = "Name a picture, or the folder that diffstyler sweep made."
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError("too large")
-        data = plain_json(json.loads(path.read_bytes()))
-        if not isinstance(data, dict) or not str(data.get("schema")).startswith(FAMILY):
-            raise ValueError("not a sweep's")
+        data = read_manifest(folder)
     except FileNotFoundError:
         raise InputImageError(f"{escaped(folder)} is a folder without a {MANIFEST}: no sweep's.", advice) from None
     except (OSError, ValueError, RecursionError) as error:

@@ -71,13 +71,16 @@ def check_outputs(
 
     Raises `UsageError` and `OutputError` as `images.check_output`.
     """
+    from ...images.read import working_size
     from ...images.write import check_output, check_size, remove_stale
 
+    given = request.settings.get("size")
+    result = photo_size if request.settings.get("original_size") else working_size(photo_size, given) if given else None
     paths = [path for path in outputs.paths if path is not None]
     for path in paths:
         check_output(path, inputs, request.force)
-        if request.settings.get("original_size"):
-            check_size(photo_size, path)
+        if result is not None:  # those of the default size fit everywhere
+            check_size(result, path)
     preview = request.preview_path
     if preview is not None:
         if any(same_place(preview, path) for path in paths):
