@@ -376,6 +376,8 @@ def _turn(image: Image.Image, notes: list[str]) -> Image.Transpose | None:
 
 def _exif(image: Image.Image) -> bytes:
     """The EXIF data, b"" for none that can be used."""
+    if isinstance(data := image.info.get("exif"), bytes):
+        return data
     try:
         exif = image.getexif()
         return exif.tobytes() if exif else b""

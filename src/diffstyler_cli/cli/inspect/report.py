@@ -12,7 +12,7 @@ from ..terminal.errors import SomeFailed, explain
 from ..terminal.shell import joined
 from .facts import local_hashes
 from .job import Job
-from .request import request_of
+from .request import at_its_quality, request_of
 
 LONGEST_LINE = 4000
 """A command longer than this is not shown in a report; --command prints it."""
@@ -69,7 +69,7 @@ def show_commands(job: Job) -> None:
         request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
         job.say(notes)
         output = None if job.output is None else str(job.output)
-        job.console.text(dataclasses.replace(request, output=output).command_line())
+        job.console.text(at_its_quality(request, recipe, file, output).command_line())
 
 
 def _report(job: Job, file: Path) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
         try:
             local = local_hashes(recipe.model_set)
             request, notes = request_of(recipe, file, check_pixels=False)
-            line = request.command_line()
+            line = at_its_quality(request, recipe, file, None).command_line()
         except DiffStylerError as error:
             notes = [error.message]
     row |= {"command": line or None, "notes": notes}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 from ...errors import DiffStylerError, InputImageError, UsageError
+from ...images.encode import FORMATS, SUFFIXES
 from ...images.read import read_image
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import Recipe, Source
@@ -74,6 +76,18 @@ def request_of(
     if any(model.source.startswith("file") for model in recipe.models):
         notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
     return request, notes
+
+
+def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str | None) -> Request:
+    """The request with its output; where the picture's format comes out again, at the quality that its recipe names."""
+    request = dataclasses.replace(request, output=output)
+    suffix, file = picture.suffix.lower(), output is not None and output != "-" and not Path(output).is_dir()
+    kind = SUFFIXES.get(suffix)
+    if recipe.quality is None or kind is None or not FORMATS[kind].lossy:
+        return request
+    if file and SUFFIXES.get(Path(str(output)).suffix.lower()) != kind:
+        return request
+    return dataclasses.replace(request, quality=recipe.quality, format=None if file else suffix[1:])
 
 
 def find_photo(recipe: Recipe, picture: Path, photo: Path | None) -> tuple[Path | None, list[str]]:
