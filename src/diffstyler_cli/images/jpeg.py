@@ -25,7 +25,7 @@ def missing_rows(data: bytes, image: Image.Image) -> int | None:
 
     Args:
         data: the file, without its end.
-        image: the same, opened.
+        image: the same with an end, decoded: what is missing is grey.
     """
     width, height = image.size
     if image.info.get("progressive"):
@@ -38,8 +38,12 @@ def missing_rows(data: bytes, image: Image.Image) -> int | None:
         with suppress(OSError):
             partial.load()
         read = np.asarray(canvas)
-    same = (read == blank).reshape(height, -1).all(1)
-    return int(height if same.all() else np.argmin(same[::-1]))
+    # the decoder holds back the last rows that it has, for want of an end: those are not grey
+    held = (read == blank).reshape(height, -1).all(1)
+    last = np.asarray(image).reshape(height, width, -1)[:, -(width % 8 or 8) :]
+    grey = ((last == 127) | (last == 128)).reshape(height, -1).all(1)
+    there = ~(held & grey)[::-1]
+    return int(np.argmax(there)) if there.any() else height
 
 
 def _first_scan(data: bytes) -> int:

@@ -109,10 +109,10 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None =
         if frame is None and getattr(image, "is_animated", False) and image.format != "MPO":
             # cameras hide previews in MPO
             notes.append("of several frames the " + ("main one" if image.format == "HEIF" else "first") + " is used")
-        if file.cut:
-            _count_rows(file)
         with _silent_libtiff(image):
             image.load()
+        if file.cut:
+            _count_rows(file)
         turn = _turn(image, notes)
         exif, dpi = _exif(image), _dpi(image)
         rgb, alpha = to_srgb(_keyed(file), notes, file.samples)
@@ -211,6 +211,8 @@ def _open_tiff(stream: IO[bytes], head: bytes, name: str, max_pixels: int, frame
     except Exception as error:  # a hostile directory raises nearly every type
         if page and isinstance(error, EOFError):
             raise _no_frame(name, page + 1) from error
+        if isinstance(error, tiff.UnsupportedTiff):
+            raise tiff.unsupported(name, str(error)) from error
         raise sources.unidentified(name, head, stream) from error
     tiff.refuse_raw(tags, stream, head, name)
     if image is not None and not tiff.better_by_numpy(tags):

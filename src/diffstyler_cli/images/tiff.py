@@ -120,11 +120,14 @@ def check_data(tags: Tags, stream: IO[bytes], name: str) -> None:
 
 
 def better_by_numpy(tags: Tags) -> bool:
-    """Whether Pillow reads this file, but without what it says of its white: RGB of more than 8 bits."""
+    """Whether Pillow reads this file, but wrongly: RGB of more than 8 bits that says what is white, or in planes."""
     try:
-        return tags.get(PHOTOMETRIC) == 2 and _maximum(tags, _Layout(tags).bits) > 255
+        layout = _Layout(tags)
     except (UnsupportedTiff, TypeError, ValueError):
         return False
+    wide = layout.bits > 8
+    planes = layout.planes > 1 and tags.get(COMPRESSION, 1) == 1
+    return wide and (planes or (tags.get(PHOTOMETRIC) == 2 and _maximum(tags, layout.bits) > 255))
 
 
 def has_more(tags: Tags) -> bool:
@@ -136,6 +139,8 @@ def read_tags(stream: IO[bytes], page: int = 0) -> Tags:
     """The tags of a page, from 0. Raises what Pillow raises for damaged ones, EOFError where there is no such page."""
     stream.seek(0)
     head = stream.read(16)
+    if head.startswith(b"MM\0+"):
+        raise UnsupportedTiff("BigTIFF, high bytes first")  # which Pillow does not know either
     tags = TiffImagePlugin.ImageFileDirectory_v2(head if head[2:3] == b"+" or head[3:4] == b"+" else head[:8])
     seen: set[int] = set()
     for _ in range(min(page, _MOST_PAGES) + 1):
