@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
 
 END = b"\xff\xd9"
 _SCAN = 0xDA
@@ -27,6 +29,8 @@ def missing_rows(data: bytes, image: Image.Image) -> int | None:
         data: the file, without its end.
         image: the same with an end, decoded: what is missing is grey.
     """
+    import numpy as np
+
     width, height = image.size
     if image.info.get("progressive"):
         # where a second scan begins, the first is whole
@@ -64,6 +68,8 @@ def _first_scan(data: bytes) -> int:
 
 def _blank(mode: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Rows that no JPEG file holds: black and white pixel by pixel, all exact."""
+    import numpy as np
+
     row = (np.arange(width) % 2 * 255).astype(np.uint8)
     bands = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
     row = row if bands == 1 else np.repeat(row[:, None], bands, 1)

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from ..recipe.schema import FAMILY, PER_STEP, SCHEMA
 from .exif import Kept, built
-from .read import MAX_PIXELS, opened
+from .opening import MAX_PIXELS, opened
 
 _KEYWORD = "diffstyler"
 _PLAIN = b"ASCII\0\0\0"

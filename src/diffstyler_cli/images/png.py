@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO
 
-import numpy as np
 from PIL import Image
 
 from .profiles import SRGB, SRGB_CURVE, Primaries, coded, rgb_profile
@@ -120,6 +119,8 @@ def low_bytes(stream: IO[bytes], size: tuple[int, int]) -> Image.Image | None:
 
 def without_colour(image: Image.Image, low: Image.Image, key: tuple[int, ...]) -> Image.Image:
     """`image`, the high bytes, with the colour `key` of 16 bits made transparent."""
+    import numpy as np
+
     values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
     keyed = (values == np.array(key, np.uint16)).all(-1)
     result = image.convert("RGB")
