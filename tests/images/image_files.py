@@ -124,6 +124,9 @@ SEEDS = [
         ("MPO", "RGB"),
         ("PPM", "RGB"),
         ("QOI", "RGB"),
+        ("AVIF", "RGBA"),
+        ("TIFF", "CMYK"),
+        ("TIFF", "I"),
     ]
     if format in Image.SAVE
 ]
@@ -134,6 +137,6 @@ SEEDS += [
         icc_profile=rgb_profile(),
         exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0",
     )
-    for format in ("PNG", "JPEG", "WEBP", "TIFF")
+    for format in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")
 ]
 """Sound files of every format that Pillow writes, to be damaged."""

@@ -19,7 +19,7 @@ from diffstyler_cli.errors import InputImageError
 from diffstyler_cli.images import encode_image, read_image, read_recipe, write_image
 from diffstyler_cli.recipe import SCHEMA
 
-FORMATS = ["PNG", "JPEG", "WEBP"]
+FORMATS = ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"]
 RECIPE: dict[str, Any] = {
     "schema": SCHEMA,
     "prompts": ["oil painting", "浮世絵 🌊", 'масло\nи \\ "кавычки" \0', "زيت", "\u202e", "\ufeff", "𝔘", "\udcff"],
@@ -32,7 +32,7 @@ def long_recipe(numbers: int) -> dict[str, Any]:
     return {**RECIPE, "steps": [{"total": draw.random()} for _ in range(numbers)]}
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "avif", "tiff"])
 def test_a_recipe_comes_back_in_any_script(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     write_image(gradient(), path, RECIPE)
@@ -87,7 +87,7 @@ def test_no_recipe_is_none_and_no_image_an_error(format: str) -> None:
 # --- room ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "avif", "tiff"])
 def test_a_recipe_of_100_kb_comes_back_whole(tmp_path: Path, suffix: str) -> None:
     recipe = long_recipe(3200)
     assert 90_000 < len(json.dumps(recipe)) < 110_000
@@ -95,8 +95,8 @@ def test_a_recipe_of_100_kb_comes_back_whole(tmp_path: Path, suffix: str) -> Non
     assert read_recipe(tmp_path / f"a.{suffix}") == recipe
 
 
-@pytest.mark.parametrize("suffix", ["png", "webp"])
-def test_png_and_webp_hold_megabytes(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", ["png", "webp", "avif", "tiff"])
+def test_all_but_jpeg_hold_megabytes(tmp_path: Path, suffix: str) -> None:
     recipe = long_recipe(60_000)
     assert write_image(gradient(), tmp_path / f"a.{suffix}", recipe) == []
     assert read_recipe(tmp_path / f"a.{suffix}") == recipe

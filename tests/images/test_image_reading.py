@@ -30,10 +30,19 @@ from image_files import (
     rgb_profile,
     saved,
 )
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw
 
 from diffstyler_cli.errors import InputImageError, UsageError
-from diffstyler_cli.images import LoadedImage, read_image, restore_alpha, to_image, to_tensor, working_size
+from diffstyler_cli.images import (
+    LoadedImage,
+    read_image,
+    resized,
+    restore_alpha,
+    spread,
+    to_image,
+    to_tensor,
+    working_size,
+)
 
 
 def colours(loaded: LoadedImage) -> list[tuple[int, ...]]:
@@ -250,14 +259,14 @@ def stored(image: Image.Image, orientation: int) -> Image.Image:
     return image if inverse is None else image.transpose(inverse)
 
 
-@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
 def test_all_orientations_give_equal_tensors(format: str) -> None:
-    options = {"lossless": True} if format == "WEBP" else {}
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}.get(format, {})
     loaded = []
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        if format == "JPEG":  # lossy: flat blocks survive exactly
+        if format in ("JPEG", "AVIF"):  # lossy: flat blocks survive exactly
             picture = Image.new("L", (2, 3))
             picture.putdata([10, 60, 110, 160, 210, 250])
             picture = picture.resize((16, 24), Image.Resampling.NEAREST)
@@ -267,6 +276,7 @@ def test_all_orientations_give_equal_tensors(format: str) -> None:
     tensors = [to_tensor(item.rgb, working_size(item.original_size, 64), 16)[0] for item in loaded]
     assert all(item.original_size == loaded[0].original_size for item in loaded)
     assert all(bool((tensor == tensors[0]).all()) for tensor in tensors)
+    assert len({item.rgb.tobytes() for item in loaded}) == 1
 
 
 def test_orientation_turns_alpha_too_and_damaged_exif_costs_a_note() -> None:
@@ -552,6 +562,27 @@ def test_a_picture_survives_the_way_to_a_tensor_and_back() -> None:
     assert differ(to_image(tensor[0].double() * 1.0, size), picture) == 0
     assert to_image(tensor).size == (48, 32)
     assert to_image(tensor * 9).getextrema() == ((0, 255),) * 3
+
+
+def test_the_colour_under_full_transparency_never_bleeds_into_the_edge() -> None:
+    for hidden in ((0, 255, 0, 0), (255, 255, 255, 0), (0, 0, 0, 0)):
+        disc = Image.new("RGBA", (600, 600), hidden)
+        ImageDraw.Draw(disc).ellipse((60, 60, 540, 540), fill=(90, 0, 0, 255))
+        loaded = read_image(saved(disc, "PNG"))
+        assert loaded.alpha is not None
+        small = resized(loaded.rgb, (128, 128), loaded.alpha)
+        edge = np.asarray(loaded.alpha.resize((128, 128), Image.Resampling.LANCZOS))
+        seen = np.asarray(small)[(edge >= 2) & (edge < 200)]
+        assert len(seen) > 100
+        assert np.abs(seen.astype(int) - (90, 0, 0)).max() <= 1
+        assert small.getpixel((0, 0)) == (255, 255, 255)
+        tensor, _ = to_tensor(loaded.rgb, (128, 128), 16, loaded.alpha)
+        assert differ(to_image(tensor, (128, 128)), small) == 0
+        # and back to the photo's size, as a result goes
+        large = spread(small, Image.fromarray(edge)).resize((600, 600), Image.Resampling.LANCZOS)
+        visible = np.asarray(loaded.alpha) > 0
+        assert np.abs(np.asarray(large)[visible].astype(int) - (90, 0, 0)).max() <= 45
+        assert np.abs(np.asarray(large)[visible].astype(int) - (90, 0, 0)).mean() <= 0.1
 
 
 def test_alpha_is_laid_over_a_result_of_another_size() -> None:

@@ -22,15 +22,22 @@ from PIL import Image
 
 from diffstyler_cli.errors import OutputError, UsageError
 from diffstyler_cli.images import (
+    Saving,
     automatic_name,
     check_output,
     encode_image,
+    kept,
     output_format,
+    read_image,
+    read_recipe,
     write_image,
     write_numbered,
 )
+from diffstyler_cli.images.boxes import colour_code
+from diffstyler_cli.images.profiles import srgb_profile
+from diffstyler_cli.recipe import SCHEMA
 
-FORMATS = ["PNG", "JPEG", "WEBP"]
+FORMATS = ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"]
 
 
 def files(folder: Path) -> list[str]:
@@ -41,7 +48,8 @@ def files(folder: Path) -> list[str]:
 
 
 def test_the_suffix_names_the_format() -> None:
-    assert [output_format(f"a.{s}") for s in ("png", "JPG", "jpeg", "WebP")] == ["PNG", "JPEG", "JPEG", "WEBP"]
+    names = {"png": "PNG", "JPG": "JPEG", "jpeg": "JPEG", "WebP": "WEBP", "Avif": "AVIF", "tif": "TIFF", "TIFF": "TIFF"}
+    assert {suffix: output_format(f"a.{suffix}") for suffix in names} == names
     for path in ("a.gif", "a", "a.png.txt", ".png"):
         with pytest.raises(UsageError, match="suffix"):
             output_format(path)
@@ -116,7 +124,7 @@ def test_a_folder_that_may_not_be_written_to(open_folder: Path, as_plain_user: C
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "webp", "AVIF", "tiff"])
 def test_a_picture_is_written_whole_with_the_umasks_permissions(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     before = os.umask(0o027)
@@ -269,8 +277,8 @@ def test_equal_pictures_give_equal_bytes_without_metadata(format: str) -> None:
     assert b"secret" not in data
     assert b"xxxx" not in data
     with Image.open(io.BytesIO(data)) as image:
-        assert not image.getexif()
-        assert "icc_profile" not in image.info
+        assert not image.getexif().get_ifd(0x8769)
+        assert image.info.get("icc_profile") == (srgb_profile() if format in ("JPEG", "WEBP", "TIFF") else None)
 
 
 def test_png_is_marked_as_srgb_and_jpeg_is_not_subsampled() -> None:
@@ -281,7 +289,7 @@ def test_png_is_marked_as_srgb_and_jpeg_is_not_subsampled() -> None:
 
 def test_alpha_is_kept_or_laid_on_white_with_a_note(tmp_path: Path) -> None:
     picture = Image.new("RGBA", (16, 16), (255, 0, 0, 128))
-    for suffix in ("png", "webp"):
+    for suffix in ("png", "webp", "avif", "tiff"):
         assert write_image(picture, tmp_path / f"a.{suffix}") == []
         with Image.open(tmp_path / f"a.{suffix}") as image:
             assert image.getchannel("A").getextrema() == (128, 128)
@@ -299,9 +307,89 @@ def test_every_mode_can_be_written(mode: str, format: str) -> None:
 
 
 def test_a_format_too_small_for_the_picture_says_so() -> None:
-    for format, side in [("WEBP", 16_384), ("JPEG", 65_501)]:
+    for format, side in [("WEBP", 16_384), ("JPEG", 65_501), ("AVIF", 32_769)]:
         with pytest.raises(OutputError, match="holds at most") as caught:
             encode_image(Image.new("L", (side, 1)), format)
         assert ".png" in caught.value.advice
-        encode_image(Image.new("L", (1, side - 1)), format)
+        if format != "AVIF":  # it takes long
+            encode_image(Image.new("L", (1, side - 1)), format)
     assert saved(gradient(), "PNG") != encode_image(gradient(), "PNG")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_file_says_that_its_colours_are_srgb_and_is_read_back_as_it_was(format: str) -> None:
+    data = encode_image(gradient(), format, {"seed": 1})
+    loaded = read_image(data)
+    assert loaded.notes == []
+    difference = np.abs(np.asarray(loaded.rgb).astype(int) - np.asarray(gradient()))
+    assert difference.mean() <= (0 if format in ("PNG", "TIFF") else 4)
+    if format == "AVIF":
+        assert colour_code(io.BytesIO(data)) == (1, 13, True)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF"])
+def test_quality_is_that_of_the_file(format: str) -> None:
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    low, usual, high = (len(encode_image(noise, format, saving=Saving(quality=q))) for q in (20, None, 100))
+    assert low < usual < high
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
+def test_pixels_per_inch_are_written(format: str) -> None:
+    with Image.open(io.BytesIO(encode_image(gradient(), format, saving=Saving(dpi=(300, 300))))) as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    with Image.open(io.BytesIO(encode_image(gradient(), format))) as image:
+        assert "dpi" not in image.info or format == "TIFF"
+
+
+# --- EXIF data that are kept -----------------------------------------------------------------------------------------
+
+CAMERA, EXPOSURE, PLACE = 0x8769, 33434, 0x8825
+
+
+def camera_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[271], exif[306], exif[274], exif[270], exif[282] = "Canon", "2020:01:02 03:04:05", 6, "my child at home", 72.0
+    exif[CAMERA] = {36867: "2020:01:02 03:04:05", EXPOSURE: 0.008, 37500: b"maker's note", 42033: "serial", 40962: 4000}
+    exif[PLACE] = {1: "N", 2: (50.0, 3.0, 2.0)}
+    return exif
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("recipe", [None, {"seed": 1}], ids=["bare", "with recipe"])
+def test_date_and_camera_are_kept_and_the_place_only_where_all_is(format: str, recipe: dict[str, Any] | None) -> None:
+    photo = read_image(saved(gradient(), "JPEG", exif=camera_exif()))
+    for everything in (False, True):
+        data = encode_image(gradient(), format, recipe, Saving(kept=kept(photo.exif, everything=everything)))
+        with Image.open(io.BytesIO(data)) as image:
+            exif = image.getexif()
+            inner, place = exif.get_ifd(CAMERA), exif.get_ifd(PLACE)
+        assert (exif[271], exif[306]) == ("Canon", "2020:01:02 03:04:05")
+        assert (inner[36867], float(inner[EXPOSURE])) == ("2020:01:02 03:04:05", pytest.approx(0.008))
+        assert exif.get(274, 1) == 1
+        assert not {37500, 40962} & set(inner)
+        assert (exif.get(270), inner.get(42033), place.get(1)) == (
+            ("my child at home", "serial", "N") if everything else (None, None, None)
+        )
+        assert read_image(data).original_size == (24, 16)
+        assert read_recipe(data) == (None if recipe is None else {"schema": SCHEMA, **recipe})
+        assert b"maker's note" not in data
+
+
+def test_names_keep_their_bytes_and_damaged_data_are_nothing() -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x3b\0\2\0\0\0\6\0\0\0\x1a\0\0\0\0Jos\xc3\xa9\0"
+    photo = read_image(saved(gradient(), "JPEG", exif=exif))
+    assert "José".encode() in encode_image(gradient(), "JPEG", saving=Saving(kept=kept(photo.exif, everything=False)))
+    assert kept(b"Exif\0\0garbage", everything=True) == {}
+    assert kept(b"", everything=True) == {}
+
+
+def test_exif_data_that_a_jpeg_has_no_room_for_are_left_out_with_a_note(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[270] = "x" * 70_000
+    everything = Saving(kept=kept(exif.tobytes(), everything=True))
+    (note,) = write_image(gradient(), tmp_path / "a.jpg", saving=everything)
+    assert "too long" in note
+    assert write_image(gradient(), tmp_path / "a.png", saving=everything) == []
+    (note,) = write_image(gradient(), tmp_path / "b.jpg", {"seed": 1}, saving=everything)
+    assert read_recipe(tmp_path / "b.jpg") is None

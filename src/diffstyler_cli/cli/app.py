@@ -17,7 +17,7 @@ import typer
 from ..errors import UsageError
 from ..version import __version__
 from .models import LoadedModels
-from .options import markup
+from .options import markup, spelt_out
 from .scaffold import State
 from .terminal.console import LOG, Console, prepare_streams
 from .terminal.errors import EXIT_CODES, Failure, Terminated, explain
@@ -50,7 +50,7 @@ def _run(arguments: list[str], models: LoadedModels) -> int:
     """Runs a command line with models that may be loaded already; menus run theirs by this, too."""
     state = State(arguments, lambda others: _run(others, models), Console(), models)
     try:
-        return int(build()(list(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
+        return int(build()(spelt_out(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
     except KeyboardInterrupt:
         return 130
     except Terminated:

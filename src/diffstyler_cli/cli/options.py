@@ -6,7 +6,7 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +32,9 @@ PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
 FRAME = "Which frame of an animation, or page of a file with several. (default 1)"
 LAST_FRAME = 1000
 """The largest --frame: all frames of an animation before it are painted."""
+KEEP_EXIF_FLAG = "--keep-exif"
+CAMERA = "camera"
+"""What --keep-exif keeps where it stands alone."""
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 
@@ -70,6 +73,15 @@ def max_pixels(text: str | None) -> int | None:
 def frame_number(text: str | None) -> int | None:
     """The value of --frame. Raises `UsageError`."""
     return None if text is None else whole("--frame", text, low=1, high=LAST_FRAME, example=2)
+
+
+def spelt_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the value of a --keep-exif that stands alone: Typer knows no option whose value may be left
+    out, and would take the photo for it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [
+        f"{word}={CAMERA}" if word == KEEP_EXIF_FLAG and place < end else word for place, word in enumerate(arguments)
+    ]
 
 
 def readable(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .encode import Saving
+from .exif import kept
 from .metadata import embed, read_recipe
 from .read import MAX_PIXELS, LoadedImage, read_image
 from .source import Source
@@ -18,11 +20,13 @@ from .write import (
 __all__ = [
     "MAX_PIXELS",
     "LoadedImage",
+    "Saving",
     "Source",
     "automatic_name",
     "check_output",
     "embed",
     "encode_image",
+    "kept",
     "output_format",
     "read_image",
     "read_recipe",

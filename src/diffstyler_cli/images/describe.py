@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from .metadata import recipe_in
-from .read import MAX_PIXELS, opened
+from .opening import MAX_PIXELS, opened
 
 ORIENTATIONS = {
     1: "upright",

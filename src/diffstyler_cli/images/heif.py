@@ -34,7 +34,7 @@ def open_heif(stream: IO[bytes], name: str, frame: int, check_size: Callable[[tu
     file = pillow_heif.open_heif(stream, convert_hdr_to_8bit=True)
     count = len(file)
     if frame > count:
-        raise EOFError(f"{count}")
+        raise InputImageError(f"{name} has no frame {frame}.", f"Give --frame 1 to {count}, or leave it out.")
     part: Any = file[frame - 1 if frame else file.primary_index]
     check_size(part.size)
     image: Image.Image = part.to_pillow()

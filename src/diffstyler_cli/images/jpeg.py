@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
 
 END = b"\xff\xd9"
 _SCAN = 0xDA
@@ -25,8 +27,10 @@ def missing_rows(data: bytes, image: Image.Image) -> int | None:
 
     Args:
         data: the file, without its end.
-        image: the same, opened.
+        image: the same with an end, decoded: what is missing is grey.
     """
+    import numpy as np
+
     width, height = image.size
     if image.info.get("progressive"):
         # where a second scan begins, the first is whole
@@ -38,8 +42,12 @@ def missing_rows(data: bytes, image: Image.Image) -> int | None:
         with suppress(OSError):
             partial.load()
         read = np.asarray(canvas)
-    same = (read == blank).reshape(height, -1).all(1)
-    return int(height if same.all() else np.argmin(same[::-1]))
+    # the decoder holds back the last rows that it has, for want of an end: those are not grey
+    held = (read == blank).reshape(height, -1).all(1)
+    last = np.asarray(image).reshape(height, width, -1)[:, -(width % 8 or 8) :]
+    grey = ((last == 127) | (last == 128)).reshape(height, -1).all(1)
+    there = ~(held & grey)[::-1]
+    return int(np.argmax(there)) if there.any() else height
 
 
 def _first_scan(data: bytes) -> int:
@@ -60,6 +68,8 @@ def _first_scan(data: bytes) -> int:
 
 def _blank(mode: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Rows that no JPEG file holds: black and white pixel by pixel, all exact."""
+    import numpy as np
+
     row = (np.arange(width) % 2 * 255).astype(np.uint8)
     bands = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
     row = row if bands == 1 else np.repeat(row[:, None], bands, 1)

@@ -1,4 +1,4 @@
-"""Where a picture file holds its recipe: PNG text (iTXt "diffstyler"), EXIF UserComment in JPEG and WebP.
+"""Where a picture file holds its recipe: PNG text (iTXt "diffstyler"), EXIF UserComment in every other format.
 
 What is in a recipe is `diffstyler_cli.recipe`'s.
 """
@@ -17,12 +17,15 @@ from typing import Any
 from PIL import ExifTags, Image, PngImagePlugin
 
 from ..recipe.schema import FAMILY, PER_STEP, SCHEMA
-from .read import MAX_PIXELS, opened
+from .exif import Kept, built
+from .opening import MAX_PIXELS, opened
 
 _KEYWORD = "diffstyler"
 _PLAIN = b"ASCII\0\0\0"
 _PACKED = b"\0\0\0\0\0\0\0\0" + b"zlib:"  # EXIF: eight zeros say "character code undefined"
 _JPEG_ROOM = 65_533  # bytes of one JPEG marker segment
+_SRGB = 1
+_NOTHING: Kept = {}
 _MAX_RECIPE = 16 * 2**20
 _DEEPEST = 32  # lists and tables inside each other; deeper ones could exhaust the stack of whoever shows them
 
@@ -35,12 +38,12 @@ class Embedded:
     notes: list[str] = field(default_factory=list)
 
 
-def embed(recipe: Mapping[str, Any] | None, format: str) -> Embedded:
-    """How to save `recipe` in a "PNG", "JPEG" or "WEBP" file, beside a mark that the colours are sRGB.
+def embed(recipe: Mapping[str, Any] | None, format: str, kept: Kept = _NOTHING) -> Embedded:
+    """How to save `recipe` in a file of a format by Pillow's name, beside a mark that the colours are sRGB.
 
     The recipe is stored as JSON with `SCHEMA` under "schema"; NaN and infinity become null, unknown
     objects their text. A JPEG has 64 kB: a longer recipe is compressed, then loses its `PER_STEP` part, then is left
-    out, and `notes` says so.
+    out, and `notes` says so. `kept` is what the file keeps of the photo's EXIF data.
     """
     plain = None if recipe is None else stored(recipe)
     if format == "PNG":
@@ -49,14 +52,12 @@ def embed(recipe: Mapping[str, Any] | None, format: str) -> Embedded:
         if plain is not None:
             text = _json(plain)
             info.add_itxt(_KEYWORD, text, zip=4096 < len(text.encode()) < PngImagePlugin.MAX_TEXT_CHUNK)
-        return Embedded({"pnginfo": info})
-    if plain is None:
-        return Embedded()
-    blocks = [(_exif(plain), [])] if format != "JPEG" else _jpeg_choices(plain)
-    for block, notes in blocks:
+        return Embedded({"pnginfo": info} | ({"exif": built(kept, {})} if kept else {}))
+    choices = _choices(plain, kept) if format == "JPEG" else [(_exif(plain, kept), [])]
+    for block, notes in choices:
         if format != "JPEG" or len(block) <= _JPEG_ROOM:
-            return Embedded({"exif": block}, notes)
-    return Embedded({}, ["the recipe is too long for a JPEG file and was left out: PNG or WebP hold it"])
+            return Embedded({"exif": block} if block else {}, notes)
+    return Embedded({}, ["the EXIF data are too long for a JPEG file and were left out: PNG or WebP hold them"])
 
 
 def stored(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,22 +81,32 @@ def recipe_in(image: Image.Image) -> dict[str, Any] | None:
     return None if text is None else _parse(text)
 
 
-def _jpeg_choices(recipe: dict[str, Any]) -> list[tuple[bytes, list[str]]]:
+def _choices(recipe: dict[str, Any] | None, kept: Kept) -> list[tuple[bytes, list[str]]]:
+    """EXIF data from what should be in them down to what must be, with notes on what is missing."""
+    if recipe is None:
+        return [(_exif(None, kept), [])]
     shorter = {key: value for key, value in recipe.items() if key != PER_STEP}
     note = "a JPEG file has no room for the step-by-step part of the recipe: PNG or WebP hold it"
-    return [(_exif(recipe), []), (_exif(recipe, pack=True), []), (_exif(shorter, pack=True), [note])]
+    without = "the recipe is too long for a JPEG file and was left out: PNG or WebP hold it"
+    return [
+        (_exif(recipe, kept), []),
+        (_exif(recipe, kept, pack=True), []),
+        (_exif(shorter, kept, pack=True), [note]),
+        (_exif(None, kept), [without]),
+    ]
 
 
-def _exif(recipe: dict[str, Any], pack: bool = False) -> bytes:
+def _exif(recipe: dict[str, Any] | None, kept: Kept, pack: bool = False) -> bytes:
+    if recipe is None:
+        return built(kept, {ExifTags.Base.ExifVersion: b"0232", ExifTags.Base.ColorSpace: _SRGB}) if kept else b""
     text = _json(recipe, ascii_only=True).encode()
     comment = _PACKED + zlib.compress(text, 9) if pack else _PLAIN + text
-    exif = Image.Exif()
-    exif[ExifTags.Base.ExifOffset] = {
+    camera: dict[int, Any] = {
         ExifTags.Base.ExifVersion: b"0232",
         ExifTags.Base.UserComment: comment,
-        ExifTags.Base.ColorSpace: 1,  # sRGB
+        ExifTags.Base.ColorSpace: _SRGB,
     }
-    return exif.tobytes()
+    return built(kept, camera)
 
 
 def _png_text(image: Image.Image) -> str | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO
 
-import numpy as np
 from PIL import Image
 
 from .profiles import SRGB, SRGB_CURVE, Primaries, coded, rgb_profile
@@ -23,6 +22,7 @@ LONGEST_PROFILE = 16 * 2**20
 _SEEN = {b"tRNS": "transparency", b"iCCP": "colours", b"cICP": "colours", b"gAMA": "colours", b"cHRM": "colours",
          b"sRGB": "colours", b"eXIf": "EXIF data", b"acTL": "animation", b"fcTL": "animation"}  # fmt: skip
 """Parts without which a picture looks different, and what they hold."""
+_SHORTEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
 _LONGEST_FACT = 64 * 2**20
 _SRGB_GAMMA = 1 / 2.2
 _DEVIATION = 0.05  # of a gamma from 1/2.2 that is still sRGB, as in libpng
@@ -62,6 +62,13 @@ def tidied(stream: IO[bytes]) -> tuple[IO[bytes], PngFacts]:
             data = stream.read(length) if length <= _LONGEST_FACT else b""
             checksum = stream.read(4)
             whole = len(data) == length and len(checksum) == 4
+            if whole and length < _SHORTEST.get(kind, 0):  # it says nothing, and Pillow would refuse the file
+                dropped = True
+                if not pixels:
+                    found.setdefault(kind.decode(), data)
+                start = end
+                stream.seek(start)
+                continue
             if whole and checksum != struct.pack(">I", zlib.crc32(kind + data)):
                 dropped = True
                 if kind in _SEEN and not pixels:
@@ -112,6 +119,8 @@ def low_bytes(stream: IO[bytes], size: tuple[int, int]) -> Image.Image | None:
 
 def without_colour(image: Image.Image, low: Image.Image, key: tuple[int, ...]) -> Image.Image:
     """`image`, the high bytes, with the colour `key` of 16 bits made transparent."""
+    import numpy as np
+
     values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
     keyed = (values == np.array(key, np.uint16)).all(-1)
     result = image.convert("RGB")

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[np.float64]]
 
 Curve = tuple[float, ...]
 """(gamma,), or (g, a, b, c, d): (aX + b)^g from X = d on, cX below (ICC.1:2022, 10.18)."""
@@ -17,8 +21,8 @@ SRGB_CURVE: Curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 Point = tuple[float, float]
 
 D65: Point = (0.3127, 0.3290)
-_D50 = np.array([0.9642, 1.0, 0.8249])
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Primaries:
 
     def near(self, other: Primaries, tolerance: float = 0.002) -> bool:
         """Whether they are the same but for rounding."""
-        return bool(np.abs(np.array(self.points()) - np.array(other.points())).max() <= tolerance)
+        pairs = zip(self.points(), other.points(), strict=True)
+        return all(abs(a - b) <= tolerance for one, two in pairs for a, b in zip(one, two, strict=True))
 
     def points(self) -> tuple[Point, ...]:
         return self.white, self.red, self.green, self.blue
@@ -104,28 +109,31 @@ def srgb_profile() -> bytes:
     return rgb_profile(SRGB, SRGB_CURVE, "sRGB")
 
 
-def _to_d50(primaries: Primaries) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _to_d50(primaries: Primaries) -> Array:
     """RGB to XYZ under D50, white adapted after Bradford."""
+    import numpy as np
+
+    d50, bradford = np.array(_D50), np.array(_BRADFORD)
     if any(not (0 < y <= 1 and 0 <= x <= 1) for x, y in primaries.points()):
         raise ValueError("no chromaticities")
     white, *corners = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in primaries.points())
     try:
         columns = np.stack(corners, 1)
         matrix = columns * np.linalg.solve(columns, white)
-        cones = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white))
+        cones = np.diag((bradford @ d50) / (bradford @ white))
     except np.linalg.LinAlgError as error:
         raise ValueError("no colours") from error
-    adapted: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = np.linalg.inv(_BRADFORD) @ cones @ _BRADFORD @ matrix
+    adapted: Array = np.linalg.inv(bradford) @ cones @ bradford @ matrix
     if not np.isfinite(adapted).all() or np.abs(adapted).max() > 100:
         raise ValueError("no colours")
     return adapted
 
 
-def _fixed(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | Curve) -> bytes:
+def _fixed(values: Array | Curve) -> bytes:
     return struct.pack(f">{len(values)}i", *(round(float(value) * 65536) for value in values))
 
 
-def _xyz(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bytes:
+def _xyz(values: Array | Curve) -> bytes:
     return b"XYZ \0\0\0\0" + _fixed(values)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_ASPECT = 16
 MIN_SIDE = 16
-_TRUSTED = 0.125  # opacity from which on a pixel's own colour counts alone
+_TRUSTED = 0.02  # opacity from which on a pixel's own colour counts alone
 
 
 def working_size(original_size: tuple[int, int], size: int) -> tuple[int, int]:
@@ -54,11 +54,12 @@ def resized(rgb: Image.Image, size: tuple[int, int], alpha: Image.Image | None =
     total = _fitted(weight, size, Image.Resampling.LANCZOS)
     seen = total > 0.5
     divisor = np.where(seen, total, 1)
-    bands = []
-    for band in rgb.split():
-        mixed = _fitted(np.asarray(band, np.float32) * weight, size, Image.Resampling.LANCZOS) / divisor
-        bands.append(np.where(seen, mixed.round().clip(0, 255), 255).astype(np.uint8))
-    return Image.fromarray(np.stack(bands, -1))
+    bands = [
+        _fitted(np.asarray(band, np.float32) * weight, size, Image.Resampling.LANCZOS) / divisor for band in rgb.split()
+    ]
+    colours = _filled(np.stack(bands, -1) * seen[..., None], seen.astype(np.float32))
+    hidden = np.asarray(alpha.resize(size, Image.Resampling.LANCZOS)) == 0
+    return Image.fromarray(np.where(hidden[..., None], 255, colours.round().clip(0, 255)).astype(np.uint8))
 
 
 def spread(rgb: Image.Image, alpha: Image.Image) -> Image.Image:

@@ -1,9 +1,4 @@
-"""Writing pictures: named safely, checked early, written whole or not at all.
-
-Colours are sRGB and say so in each format's own small way (PNG: sRGB chunk; JPEG, WebP: EXIF ColorSpace beside the
-recipe; without a recipe they are untagged, which means sRGB). No ICC profile and nothing of the input's metadata is
-written.
-"""
+"""Writing pictures: named safely, checked early, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,9 +9,8 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +18,7 @@ from PIL import Image
 
 from ..errors import OutputError, UsageError
 from ..naming import beginning, name_of, slug, text_of
-from .metadata import embed
+from .encode import FORMATS, PLAIN, SUFFIXES, Recipe, Saving, check_format, check_side, encode
 
 fcntl: Any
 try:
@@ -32,24 +26,17 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "JPEG": {"quality": 92, "subsampling": "4:4:4", "optimize": True},
-    "WEBP": {"quality": 90, "method": 4},
-}
-_LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
 _STEM_BYTES = 120
-
-Recipe = Mapping[str, Any]
 
 
 def output_format(path: Path | str, option: str = "-o") -> str:
-    """Pillow's name of the format that the suffix names: "PNG", "JPEG" or "WEBP". Raises `UsageError` for any other."""
+    """Pillow's name of the format that the suffix names. Raises `UsageError` for one that cannot be written."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         what = f"the suffix {suffix!r}, which is no format that can be written" if suffix else "no suffix"
-        raise UsageError(f"The output {str(path)!r} has {what}.", f"End {option} in .png, .jpg or .webp.")
+        *others, last = (format.suffixes[0] for format in FORMATS.values())
+        raise UsageError(f"The output {str(path)!r} has {what}.", f"End {option} in {', '.join(others)} or {last}.")
+    check_format(SUFFIXES[suffix])
     return SUFFIXES[suffix]
 
 
@@ -86,16 +73,16 @@ def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False, o
 
 def check_size(size: tuple[int, int], path: Path) -> None:
     """Raises `OutputError` where the format that the suffix of `path` names holds no picture of `size`."""
-    _check_size(size, output_format(path))
+    check_side(size, output_format(path))
 
 
-def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path) -> Path:
+def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path, suffix: str = ".png") -> Path:
     """A free name such as photo-oil-painting.png in `folder`; photo-oil-painting-2.png and so on if taken.
 
     Without an input file the name begins with "picture". To write there against other processes, use `write_numbered`.
     """
     stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", text_of(input_path.stem))
-    return free_name(folder / name_of(f"{beginning(stem, _STEM_BYTES)}-{slug(' '.join(words))}.png"))
+    return free_name(folder / name_of(f"{beginning(stem, _STEM_BYTES)}-{slug(' '.join(words))}{suffix}"))
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -116,7 +103,12 @@ def next_name(path: Path) -> Path:
 
 
 def write_image(
-    image: Image.Image, path: Path, recipe: Recipe | None = None, force: bool = False, option: str = "-o"
+    image: Image.Image,
+    path: Path,
+    recipe: Recipe | None = None,
+    force: bool = False,
+    option: str = "-o",
+    saving: Saving = PLAIN,
 ) -> list[str]:
     """Write `image` with `recipe` at `path`, atomically; returns notes on what the format could not keep.
 
@@ -126,7 +118,7 @@ def write_image(
 
     Raises `OutputError` if it cannot be written (nothing is left behind then), `UsageError` for an unknown suffix.
     """
-    data, notes = _encode(image, output_format(path, option), recipe)
+    data, notes = encode(image, output_format(path, option), recipe, saving)
     try:
         _write_atomically(data, path, force)
     except FileExistsError as error:
@@ -136,9 +128,11 @@ def write_image(
     return notes
 
 
-def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None) -> tuple[Path, list[str]]:
+def write_numbered(
+    image: Image.Image, path: Path, recipe: Recipe | None = None, saving: Saving = PLAIN
+) -> tuple[Path, list[str]]:
     """As `write_image`, at `path` or, where that is taken, the next free number; returns where, and the notes."""
-    data, notes = _encode(image, output_format(path), recipe)
+    data, notes = encode(image, output_format(path), recipe, saving)
     candidates = _candidates(path)
     while True:
         candidate = next(candidates)
@@ -199,33 +193,11 @@ def replace_file(path: Path, data: bytes) -> None:
         raise _failed(path, error) from error
 
 
-def encode_image(image: Image.Image, format: str = "PNG", recipe: Recipe | None = None) -> bytes:
-    """The bytes of a file in "PNG", "JPEG" or "WEBP", for standard output; equal input gives equal bytes."""
-    return _encode(image, format, recipe)[0]
-
-
-def _encode(image: Image.Image, format: str, recipe: Recipe | None) -> tuple[bytes, list[str]]:
-    _check_size(image.size, format)
-    embedded = embed(recipe, format)
-    notes = list(embedded.notes)
-    pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    pixels.info = {}
-    if format == "JPEG" and pixels.mode == "RGBA":
-        white = Image.new("RGB", pixels.size, "white")
-        white.paste(pixels, mask=pixels.getchannel("A"))
-        pixels = white
-        notes.append("JPEG has no transparency: the picture is on white; PNG or WebP keep it")
-    buffer = BytesIO()
-    pixels.save(buffer, format, **_SAVE_OPTIONS[format], **embedded.save_options)
-    return buffer.getvalue(), notes
-
-
-def _check_size(size: tuple[int, int], format: str) -> None:
-    longest = _LONGEST_SIDE[format]
-    if max(size) > longest:
-        raise OutputError(
-            f"{format} holds at most {longest} pixels a side; this is {size[0]} x {size[1]}.", "Use .png."
-        )
+def encode_image(
+    image: Image.Image, format: str = "PNG", recipe: Recipe | None = None, saving: Saving = PLAIN
+) -> bytes:
+    """The bytes of a file in a format by Pillow's name, for standard output; equal input gives equal bytes."""
+    return encode(image, format, recipe, saving)[0]
 
 
 def _write_atomically(data: bytes, path: Path, force: bool) -> None:

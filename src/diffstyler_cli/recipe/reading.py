@@ -119,6 +119,11 @@ class Recipe:
         """The photo that was stylised."""
         return _source(self.record.input) if self.record.input else Source("")
 
+    @property
+    def quality(self) -> int | None:
+        """Of the file, where one was asked for."""
+        return _given(self.record.quality)
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that this version knows; the dtype as it was resolved."""

@@ -200,6 +200,9 @@ class Record(Part):
         ],
         described("by sampling step, each loss's value without its weight; left out where a JPEG has no room (64 kB)"),
     ]
+    quality: Annotated[
+        Maybe[Annotated[int, Meta(ge=1, le=100)]], described("of the file, where `--quality` was given")
+    ] = UNSET
     sweep: Annotated[Maybe[SweepCell], described("in a cell of a sweep: which one it is")] = UNSET
 
 

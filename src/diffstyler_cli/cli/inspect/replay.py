@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...images.describe import Description
+from ...images.encode import FORMATS, SUFFIXES, Saving
 from ...images.metadata import stored
-from ...images.write import SUFFIXES, check_output, encode_image, free_name
+from ...images.write import check_output, encode_image, free_name
 from ...recipe import same_but_for_time
 from ..stylize.session import Session
 from .facts import local_hashes
 from .job import Job
-from .request import request_of
+from .request import at_its_quality, request_of
 from .tables import warnings as doubts
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def replay(job: Job) -> None:
     def recipe_of(result: StylizeResult) -> dict[str, Any]:
         """The original's recipe where the same run gave the same pixels: then the file is the same byte for byte."""
         nonlocal found
-        found = likeness(description, result.image)
+        found = likeness(description, result.image, recipe.quality)
         before = description.recipe or {}
         return before if found.identical and same_but_for_time(stored(result.recipe), before) else result.recipe
 
     session = Session(job.console, job.models, recipe_of)
     job.account.kept_by = session.account.kept
     try:
-        session.run(dataclasses.replace(request, output=output, force=job.force))
+        session.run(dataclasses.replace(at_its_quality(request, recipe, file, output), force=job.force))
     finally:
         job.account.fields = session.account.document(None)
     if found is not None:
@@ -73,13 +74,13 @@ def automatic_output(picture: Path) -> Path:
     return free_name(picture.with_name(f"{picture.stem}-replay{suffix}"))
 
 
-def likeness(original: Description, made: Image) -> Likeness:
+def likeness(original: Description, made: Image, quality: int | None = None) -> Likeness:
     """Compares a picture, as it would be in the original's file, with what is there."""
     from io import BytesIO
 
     from PIL import Image, ImageChops, ImageStat
 
-    data = encode_image(made, original.format if original.format in SUFFIXES.values() else "PNG")
+    data = encode_image(made, original.format if original.format in FORMATS else "PNG", saving=Saving(quality))
     with Image.open(original.path) as before, Image.open(BytesIO(data)) as after:
         if before.size != after.size or before.mode != after.mode:
             return Likeness(False, 255, 255.0)

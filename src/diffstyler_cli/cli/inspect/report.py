@@ -11,7 +11,7 @@ from ...errors import DiffStylerError
 from ..terminal.errors import SomeFailed, explain
 from .facts import local_hashes
 from .job import Job
-from .request import request_of
+from .request import at_its_quality, request_of
 
 LONGEST_LINE = 4000
 """A command longer than this is not shown in a report; --command prints it."""
@@ -68,7 +68,7 @@ def show_commands(job: Job) -> None:
         request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
         job.say(notes)
         output = None if job.output is None else str(job.output)
-        job.console.command(dataclasses.replace(request, output=output).command_words())
+        job.console.command(at_its_quality(request, recipe, file, output).command_words())
 
 
 def _report(job: Job, file: Path) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
         try:
             local = local_hashes(recipe.model_set)
             request, notes = request_of(recipe, file, check_pixels=False)
-            line, again = request.command_line(), job.console.paper_command(request.command_words())
+            again_request = at_its_quality(request, recipe, file, None)
+            line, again = again_request.command_line(), job.console.paper_command(again_request.command_words())
         except DiffStylerError as error:
             notes = [error.message]
     row |= {"command": line or None, "notes": notes}

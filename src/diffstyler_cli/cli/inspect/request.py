@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 from ...errors import DiffStylerError, InputImageError, UsageError
+from ...images.encode import FORMATS, SUFFIXES
 from ...images.read import read_image
 from ...naming import name_of
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
@@ -81,6 +83,18 @@ def found_by(source: Source, what: str, picture: Path, notes: list[str]) -> Path
     """The picture that `source` names, where it is there with the same pixels; else None, and `notes` says why."""
     path = Path(_find(source, what, picture, notes, True))
     return path if path.is_file() and _may_be(path, source) else None
+
+
+def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str | None) -> Request:
+    """The request with its output; where the picture's format comes out again, at the quality that its recipe names."""
+    request = dataclasses.replace(request, output=output)
+    suffix, file = picture.suffix.lower(), output is not None and output != "-" and not Path(output).is_dir()
+    kind = SUFFIXES.get(suffix)
+    if recipe.quality is None or kind is None or not FORMATS[kind].lossy:
+        return request
+    if file and SUFFIXES.get(Path(str(output)).suffix.lower()) != kind:
+        return request
+    return dataclasses.replace(request, quality=recipe.quality, format=None if file else suffix[1:])
 
 
 def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from ...images import Saving
     from ...losses.report import TermReport
 
 SCHEMA = "diffstyler.stylize/1"
@@ -39,6 +40,8 @@ class Picture:
     recipe: dict[str, Any] | None
     timings: dict[str, float]
     command: str
+    saving: Saving
+    """How its file was written."""
 
 
 class PicturesAccount:

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import UsageError
-from ..options import FILES, FRAME, PIXELS, STYLE_IMAGE, TERMINAL, frame_number, max_pixels, option, readable, whole
+from ..options import (
+    FILES,
+    FRAME,
+    KEEP_EXIF_FLAG,
+    PIXELS,
+    STYLE_IMAGE,
+    TERMINAL,
+    frame_number,
+    max_pixels,
+    option,
+    readable,
+    whole,
+)
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
 from .request import Request, check, without_idle
@@ -26,10 +38,13 @@ MOST_VARIATIONS = 999
 PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
-    'A .png, .jpg or .webp file, a folder, or "-" for PNG bytes on standard output. '
+    'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output. '
     "(default beside the photo, as photo-oil-painting.png)"
 )
 VARIATIONS = "How many pictures, with seeds SEED, SEED+1, ...; their files are numbered. (default 1)"
+FORMAT = "Format of automatic names and of -o -: png, jpg, webp, avif or tiff. (default png)"
+QUALITY = "Of a .jpg, .webp or .avif file. (default 92, 90, 85)"
+KEEP_EXIF = "Keep the photo's date, camera and author in the file; with =all also the place, words and serial numbers."
 FORCE = "Write over existing files; never over an input."
 NO_METADATA = "Leave the recipe (settings, seed, losses) out of the file."
 DRY_RUN = "Say what would be written and how long it would take, and load and make nothing."
@@ -59,6 +74,9 @@ def command(
     prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
+    format: Annotated[str | None, option(FILES, FORMAT, "--format", takes="NAME")] = None,
+    quality: Annotated[str | None, option(FILES, QUALITY, "--quality", takes="1..100")] = None,
+    keep_exif: Annotated[str | None, option(FILES, KEEP_EXIF, KEEP_EXIF_FLAG, takes="[=all]")] = None,
     variations: Annotated[str, option(FILES, VARIATIONS, "-n", "--variations", takes=f"1..{MOST_VARIATIONS}")] = "1",
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     no_metadata: Annotated[bool, option(FILES, NO_METADATA, "--no-metadata")] = False,
@@ -82,6 +100,9 @@ def command(
         settings=settings,
         weights=weights,
         output=None if output is None else str(output),
+        format=format,
+        quality=None if quality is None else whole("--quality", quality, low=1, high=100, example=90),
+        keep_exif=keep_exif,
         variations=whole("--variations", variations, low=1, high=MOST_VARIATIONS, example=4),
         force=force,
         metadata=not no_metadata,

@@ -17,6 +17,7 @@ from .request import Request
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ...images import Saving
     from ...pipeline.style_images import StylePicture
 
 
@@ -31,13 +32,13 @@ class Outputs:
     automatic: bool
     force: bool
 
-    def write(self, image: Image, path: Path, recipe: dict[str, Any] | None) -> tuple[Path, list[str]]:
+    def write(self, image: Image, path: Path, recipe: dict[str, Any] | None, saving: Saving) -> tuple[Path, list[str]]:
         """Writes a picture; returns where it went, and what its format could not keep. Raises `OutputError`."""
         from ...images.write import write_image, write_numbered
 
         if self.automatic:
-            return write_numbered(image, path, recipe)
-        return path, write_image(image, path, recipe, self.force)
+            return write_numbered(image, path, recipe, saving)
+        return path, write_image(image, path, recipe, self.force, saving=saving)
 
 
 def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequence[StylePicture]) -> Outputs:
@@ -55,9 +56,9 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
     folder = given or (photo.parent if photo else Path())
     words = [prompt.text for prompt in prompts] or [text_of(style.path.stem) for style in style_images]
     if request.variations == 1:
-        return Outputs((automatic_name(photo, words, folder),), True, False)
+        return Outputs((automatic_name(photo, words, folder, request.suffix()),), True, False)
     # below a file nothing exists, so the name comes back without a number of its own
-    stem = folder / automatic_name(photo, words, Path(os.devnull)).name
+    stem = folder / automatic_name(photo, words, Path(os.devnull), request.suffix()).name
     first = 1
     while taken := [n for n in range(first, first + request.variations) if os.path.lexists(numbered(stem, n))]:
         first = taken[-1] + 1
@@ -71,7 +72,7 @@ def check_outputs(
 
     Raises `UsageError` and `OutputError` as `images.check_output`.
     """
-    from ...images.read import working_size
+    from ...images import working_size
     from ...images.write import check_output, check_size, remove_stale
 
     given = request.settings.get("size")

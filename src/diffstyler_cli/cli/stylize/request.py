@@ -13,7 +13,7 @@ from ...errors import UsageError, WeightsError
 from ...naming import cut
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ...strength import MOVED
-from ..options import arguments
+from ..options import CAMERA, KEEP_EXIF_FLAG, arguments
 from ..terminal.shell import joined
 
 LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
@@ -30,6 +30,11 @@ class Request:
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Files by the key of their role."""
     output: str | None = None
+    format: str | None = None
+    """Of automatic names and of standard output, as --format names it."""
+    quality: int | None = None
+    keep_exif: str | None = None
+    """"camera" or "all"."""
     variations: int = 1
     force: bool = False
     metadata: bool = True
@@ -74,6 +79,10 @@ class Request:
         """The same request with these settings changed."""
         return dataclasses.replace(self, settings={**self.settings, **settings})
 
+    def suffix(self) -> str:
+        """Of automatic names and of what goes to standard output."""
+        return f".{(self.format or 'png').lower()}"
+
     def words(self, command: str = "stylize", options: Sequence[str] = ()) -> list[str]:
         """The words after `diffstyler` that ask for the same picture; how it is shown and watched is left out.
 
@@ -89,6 +98,12 @@ class Request:
             words += [f"--{key}-weights", str(path)]
         if self.output:
             words += ["-o", self.output]
+        if self.format is not None:
+            words += ["--format", self.format]
+        if self.quality is not None:
+            words += ["--quality", str(self.quality)]
+        if self.keep_exif is not None:
+            words.append(KEEP_EXIF_FLAG + (f"={self.keep_exif}" if self.keep_exif != CAMERA else ""))
         if self.variations != 1:
             words += ["-n", str(self.variations)]
         if self.frame is not None:
@@ -116,12 +131,39 @@ def check(request: Request) -> None:
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
     _check_prompts(request, config)
+    check_file(request)
     for names, message, advice in _idle_options(request, config):
         if names:
             raise UsageError(message, advice)
     for key, path in request.weights.items():
         if not path.is_file():
             raise WeightsError(f"--{key}-weights {path}: there is no such file.", "Give the path of a weight file.")
+
+
+def check_file(request: Request) -> None:
+    """Raises `UsageError` for --format, --quality or --keep-exif that make no sense, alone or beside -o."""
+    if request.format is None and request.quality is None and request.keep_exif is None:
+        return
+    from ...images.encode import CHOICES, FORMATS, SUFFIXES
+
+    file = request.output not in (None, "-") and not Path(str(request.output)).is_dir()
+    if request.format is not None and f".{request.format.lower()}" not in SUFFIXES:
+        raise UsageError(f"--format {cut(request.format)} cannot be written.", f"Give one of {', '.join(CHOICES)}.")
+    if request.format is not None and file:
+        raise UsageError(
+            "--format has no effect beside -o FILE: the suffix says the format.", "Leave it out, or change the suffix."
+        )
+    name = SUFFIXES.get(Path(str(request.output)).suffix.lower() if file else request.suffix())
+    if request.quality is not None and name is not None and not FORMATS[name].lossy:
+        raise UsageError(
+            f"--quality has no effect with {name}, which loses nothing.",
+            "Leave it out, or write .jpg, .webp or .avif (-o FILE or --format).",
+        )
+    if request.keep_exif not in (None, CAMERA, "all"):
+        raise UsageError(
+            f"{KEEP_EXIF_FLAG}={cut(str(request.keep_exif))} is nothing that can be kept.",
+            f"Give {KEEP_EXIF_FLAG}, or {KEEP_EXIF_FLAG}=all for the place, too.",
+        )
 
 
 def _check_prompts(request: Request, config: StylizeConfig) -> None:

@@ -25,7 +25,9 @@ from .outputs import Outputs, check_outputs, plan_outputs
 from .request import Request
 
 if TYPE_CHECKING:
-    from ...images import LoadedImage
+    from PIL.Image import Image
+
+    from ...images import LoadedImage, Saving
     from ...pipeline import Progress, Stylizer, StylizeResult
     from ...pipeline.style_images import StylePicture
     from ...prompts import Prompt
@@ -109,7 +111,7 @@ class Session:
 
         check_output(path)
         with uninterrupted():
-            self.notices.add(write_image(picture.image, path, picture.recipe))
+            self.notices.add(write_image(picture.image, path, picture.recipe, saving=picture.saving))
             self._note(dataclasses.replace(picture, path=path))
         self.console.written(path)
 
@@ -177,6 +179,8 @@ class Session:
     ) -> Picture:
         request = job.request
         result = self._watch(job, stylizer, config)
+        if request.quality is not None:
+            result = dataclasses.replace(result, recipe={**result.recipe, "quality": request.quality})
         self.notices.add(stylizer.notices)
         timings = dict(result.recipe["timings"])
         foresight.learn(timings)
@@ -191,6 +195,7 @@ class Session:
             recipe=self._recipe_of(result) if request.metadata else None,
             timings=timings,
             command=dataclasses.replace(request.with_settings(seed=result.seed), variations=1).command_line(),
+            saving=saving_of(request, job.source, result.image),
         )
         began = time.monotonic()
         picture = self._put(picture, job)
@@ -202,10 +207,11 @@ class Session:
 
         Raises `OutputError` where it could not go there; then it is kept elsewhere, and the message says where.
         """
-        from ...images.write import encode_image
+        from ...images.encode import SUFFIXES, encode
 
         if picture.path is None:
-            data = encode_image(picture.image, "PNG", picture.recipe)
+            data, notes = encode(picture.image, SUFFIXES[job.request.suffix()], picture.recipe, picture.saving)
+            self.notices.add(notes)
             try:
                 self.console.picture(data)
             except BrokenPipeError:  # nobody wants it any more
@@ -216,7 +222,7 @@ class Session:
             return picture
         with uninterrupted():
             try:
-                path, notes = job.outputs.write(picture.image, picture.path, picture.recipe)
+                path, notes = job.outputs.write(picture.image, picture.path, picture.recipe, picture.saving)
             except OutputError as error:
                 raise self._keep(picture, job, error) from error
             self.notices.add(notes)
@@ -238,7 +244,7 @@ class Session:
 
         failure = explain(error)
         photo = Path("picture.png" if job.request.image in (None, "-") else str(job.request.image))
-        meant = picture.path or photo.with_name(f"{photo.stem}-kept.png")
+        meant = picture.path or photo.with_name(f"{photo.stem}-kept{job.request.suffix()}")
         with uninterrupted():
             kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent])
             if kept is None:
@@ -274,19 +280,31 @@ class Session:
 
 def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
     """The photo and the style images, read; what a person should know of them is said. Raises `InputImageError`."""
-    from ...images import MAX_PIXELS, read_image, squeezed
+    from ...images import MAX_PIXELS, kept, read_image, squeezed
     from ...pipeline.style_images import read_style
 
     limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
     photo = "-" if request.image in (None, "-") else Path(str(request.image))
     source = read_image(photo, limit, request.frame)
     notices.add(source.notes)
+    if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
+        notices.add("the photo has no such EXIF data to keep")
     if not request.settings.get("original_size"):
         notices.add([line for line in [squeezed(source.original_size)] if line])
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
         notices.add(style.loaded.notes)
     return source, styles
+
+
+def saving_of(request: Request, photo: LoadedImage, picture: Image) -> Saving:
+    """What the file has beside picture and recipe: as many pixels an inch as print the picture at the photo's size."""
+    from ...images import Saving, kept
+
+    exif = kept(photo.exif, everything=request.keep_exif == "all") if request.keep_exif else {}
+    scale = picture.width / photo.original_size[0]
+    dpi = (photo.dpi[0] * scale, photo.dpi[1] * scale) if photo.dpi else None
+    return Saving(request.quality, exif, dpi)
 
 
 def doubts(*configs: StylizeConfig) -> list[str]:
