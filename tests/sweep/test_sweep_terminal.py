@@ -14,7 +14,7 @@ import pyte
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sample import SAMPLE
 
-ENTER, DOWN, CTRL_U = "\r", "\x1b[B", "\x15"
+ENTER, CTRL_U = "\r", "\x15"
 SECONDS = 300
 
 
@@ -52,27 +52,31 @@ def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path
     quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
     window = Screen(tmp_path, "sweep", "--lambda", "0,1", "--preview", "-o", "s", *quick)
     window.see("What next?")
-    menu = window.see("   done")
+    menu = window.see("0  done")
     assert "2/2 cells" in menu
     assert "▀▀▀" in menu, "finished cells are shown"
     assert "keep a cell under a name" in menu
     assert "render a cell larger  (diffstyler stylize ... --size 128)" in menu
     assert "sweep finer around a cell  (diffstyler sweep ... --lambda" in menu
-    window.press(ENTER)
-    assert "1: λ 0  (CLIP" in window.see("Which cell?")
-    window.press(DOWN + ENTER)
+    assert "open the page in the browser  (--open)" in menu
+    window.press("2")
+    window.see("0  back")
+    assert "cell 1: λ 0  (CLIP" in window.text()
+    window.press("2")
     window.see("Keep it as")
     window.press(CTRL_U + "mine" + ENTER)
     window.see("\nmine.png")
     recipe = read_recipe(tmp_path / "mine.png")
     assert recipe is not None
     assert recipe["settings"]["lam"] == 1.0
-    window.press(DOWN * 2 + ENTER)
+    window.press("4")
     window.see("Which cell?")
+    window.press("1")
+    window.see("3 pictures, λ 0, 0.25, 0.5; about")
     window.press(ENTER)
     window.see("s-2/index.html")
-    assert len(list((tmp_path / "s-2" / "cells").iterdir())) == 3  # 0, 0.25 and 0.5
-    window.press(DOWN * 3 + ENTER)
+    assert len(list((tmp_path / "s-2" / "cells").iterdir())) == 3
+    window.press("q")
     window.child.expect(pexpect.EOF)
     window.child.close()
     assert window.child.exitstatus == 0
@@ -83,8 +87,10 @@ def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     quick = ["--size", "64", "--steps", "1", "--cutouts", "1", "--models", "lite", "--seed", "4"]
     window = Screen(tmp_path, "stylize", "photo.jpg", "mosaic", "-o", "out.png", "--interactive", *quick)
     words = "--lambda 0.7,0.9,1 --t1 1.1x,1.5x,2.6x"  # T1 in 1, 2 and 3 steps
-    assert f"sweep around this  (diffstyler sweep ... {words})" in window.see("done")
-    window.press(DOWN * 4 + ENTER)
+    assert f"sweep around this  (diffstyler sweep ... {words})" in window.see("0  done")
+    window.press("6")
+    window.see("9 pictures, λ 0.7, 0.9, 1; T1 1, 2, 3 steps; about")
+    window.press(ENTER)
     window.see("sweep finer around a cell")
     manifest = json.loads((tmp_path / "photo-sweep" / "manifest.json").read_bytes())
     assert manifest["complete"]

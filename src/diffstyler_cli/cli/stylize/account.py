@@ -51,9 +51,9 @@ class PicturesAccount:
         self.failures: list[tuple[int, Failure]] = []
         """By seed."""
 
-    def kept(self, what: str) -> tuple[str, str]:
-        """Message and advice after `what` cut the work short: the finished pictures are named."""
-        paths = [str(picture.path) for picture in self.pictures if picture.path]
+    def kept(self, what: str, since: int = 0) -> tuple[str, str]:
+        """Message and advice after `what` cut the work short: the finished pictures are named, after `since`."""
+        paths = [str(picture.path) for picture in self.pictures[since:] if picture.path]
         if not paths:
             return f"{what}; nothing was written.", ""
         return f"{what}. Kept: {', '.join(paths)}", ""

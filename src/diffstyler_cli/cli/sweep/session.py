@@ -62,6 +62,8 @@ class SweepAccount:
         if runner is None:
             return f"{what}; nothing was written.", ""
         made, count = len(runner.made), len(runner.plan.possible)
+        if not made:
+            return f"{what}; nothing was written.", ""
         if made == count:
             return f"{what}. Kept: {runner.folder.path}", ""
         return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
@@ -99,23 +101,37 @@ class SweepSession:
         """
         from ...sweep.folder import Folder
 
+        self.account.runner = None
         image, styles = read_inputs(request.base, self.notices)
-        folder = Folder(request.folder())
+        # a name that is made here is numbered where the folder holds another sweep; one that is given is the folder
+        automatic = request.base.output is None and not request.base.force
+        folder = Folder.free(request.folder()) if automatic else Folder(request.folder())
         folder.check(force=request.base.force)
         machine = dataclasses.replace(request.base, settings=request.settings()).machine()
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
         plan = self._plan(request, stylizer, styles, folder.saved_seed())
+        while automatic and not folder.may_hold(identity(plan, stylizer, image, styles)):
+            folder = Folder.free(request.folder(), after=folder)
+            plan = self._plan(request, stylizer, styles, folder.saved_seed())
         self.notices.add(plan.notices())
         size = self._check(request, plan, image, folder.path)
         self._announce(plan, size, folder.path)
         if request.dry_run:
             return None
-        with folder.claimed(identity(plan, stylizer, image, styles), force=request.base.force):
+        made_of = identity(plan, stylizer, image, styles)
+        with folder.claimed(made_of, force=request.base.force):
             from ...sweep.run import Runner
 
             runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
             return self._make_cells(request, runner)
+
+    def open(self, swept: Swept) -> None:
+        """Shows the page in the browser; a notice says where it is if that does not work."""
+        from ...sweep.folder import PAGE
+        from ..terminal.opener import open_file
+
+        self.notices.add_again(open_file(swept.runner.folder.path / PAGE))
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
@@ -198,7 +214,7 @@ class SweepSession:
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
         for path in swept.written:
             console.written(path)
-        console.say(f"Same again: {request.command_line()}", "dim", verbatim=True)
+        console.say(f"Same again: {request.with_seed(plan.config.seed).command_line()}", "dim", verbatim=True)
         if runner.failed:
             for index, error in runner.failed.items():
                 console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")
