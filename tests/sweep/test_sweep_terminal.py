@@ -19,13 +19,14 @@ SECONDS = 300
 
 
 class Screen:
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **changes: str) -> None:
         self.screen = pyte.Screen(110, 50)
         self.stream = pyte.ByteStream(self.screen)
         source = Path(__file__).parents[2] / "src"
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(source), "LANG": "C.UTF-8",
             "TERM": "xterm-256color", "COLORTERM": "truecolor", "OMP_NUM_THREADS": "1", "PROMPT_TOOLKIT_NO_CPR": "1",
+            **changes,
         }  # fmt: skip
         code = "from diffstyler_cli.cli.app import main; main()"
         self.child = pexpect.spawn(
@@ -98,3 +99,55 @@ def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     assert [axis["name"] for axis in manifest["axes"]] == ["lam", "t1"]
     assert len(manifest["cells"]) == 9
     window.child.close(force=True)
+
+
+def test_sweep_alone_asks_and_enter_takes_the_sample_and_the_first_style(tmp_path: Path) -> None:
+    window = Screen(tmp_path, "sweep")
+    window.see("Which photo?  (Enter: the built-in sample; Tab completes; Esc: back)")
+    window.press("gone.png" + ENTER)
+    window.see("does not exist")
+    window.press(CTRL_U + ENTER)
+    window.see("something else: type it")
+    window.press(ENTER)
+    window.see("Nothing is varied: this is --lambda 0,0.5,1 --t1 1.0x,1.2x,1.6x.")
+    window.see("in macaws-oil-painting-sweep")
+    window.see("0/9 cells")
+    window.press("\x03")
+    window.child.expect(pexpect.EOF)
+    window.child.close()
+    assert window.child.exitstatus == 130
+    assert not list(tmp_path.glob("macaws*")), "nothing was made yet"
+
+
+def test_ctrl_c_in_a_finer_sweep_comes_back_to_the_menu_of_the_first(tmp_path: Path) -> None:
+    quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {tmp_path}/opened\n')
+    opener.chmod(0o755)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    window = Screen(tmp_path, "sweep", "--lambda", "0,1", "-o", "s", "--open", *quick, PATH=path)
+    window.see("0  done")
+    assert (tmp_path / "opened").read_text() == str(tmp_path / "s" / "index.html")
+    (tmp_path / "opened").unlink()
+    window.press("1")
+    window.see("What next?  open the page")
+    window.see("» 1")
+    assert (tmp_path / "opened").read_text() == str(tmp_path / "s" / "index.html")
+    window.press("4")
+    window.see("Which cell?")
+    window.press("\x1b")
+    window.see("» 1")
+    window.press("4")
+    window.see("0  back")
+    window.press("2")
+    window.see("Start? (Y/n)")
+    window.press("y")
+    window.see("$ diffstyler sweep")
+    window.press("\x03")
+    window.see("Interrupted")
+    window.see("» 1")
+    window.press("q")
+    window.child.expect(pexpect.EOF)
+    window.child.close()
+    assert window.child.exitstatus == 0
