@@ -150,6 +150,41 @@ def test_ctrl_d_in_the_middle_of_a_text_deletes_and_alt_keys_are_no_esc(terminal
     window.see("Which style?")
 
 
+# --- the first menu --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("keys", "sees", "code"),
+    [
+        ("1", "Which photo?", None),
+        ("2", "Enter: the built-in sample", None),
+        ("3", "CPU", 0),
+        ("see all" + ENTER, "Usage: diffstyler stylize", 0),
+        ("5", "Usage: diffstyler stylize", 0),
+        ("q", "What would you like to do?", 0),
+        ("0", "What would you like to do?", 0),
+        (CTRL_C, "What would you like to do?", 130),
+    ],
+)
+def test_every_row_of_the_first_menu(terminal: Any, photo: Path, keys: str, sees: str, code: int | None) -> None:
+    window = terminal(rows=200, DIFFSTYLER_CACHE_DIR=str(photo.parent / "cache"))
+    window.see("q or Esc: leave)")
+    window.press(keys)
+    window.see(sees)
+    if code is None:
+        window.press(CTRL_C)
+    assert window.end() == (130 if code is None else code)
+
+
+def test_download_from_the_first_menu_asks_and_esc_moves_nothing(terminal: Any, photo: Path) -> None:
+    window = terminal(rows=100, DIFFSTYLER_CACHE_DIR=str(photo.parent / "cache"))
+    window.see("q or Esc: leave)")
+    window.press("4")
+    window.see("(Y/n)")
+    window.press(ESC)
+    window.end()
+    assert "Traceback" not in window.text()
+    assert not list((photo.parent).rglob("*.safetensors"))
+
+
 # --- the menu of stylize ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def at_the_menu(terminal: Any, photo: Path) -> Any:

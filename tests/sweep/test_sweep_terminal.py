@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pexpect  # type: ignore[import-untyped]
 import pyte
+from PIL import Image
 
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sample import SAMPLE
@@ -77,6 +78,19 @@ def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path
     window.press(ENTER)
     window.see("s-2/index.html")
     assert len(list((tmp_path / "s-2" / "cells").iterdir())) == 3
+    window.press("3")
+    window.see("Which cell?")
+    window.press("lambda")
+    window.see("Nothing here has 'lambda' in it.")
+    window.press(CTRL_U + "λ 0.5")
+    window.see("» 3  cell 3: λ 0.5")
+    assert "cell 2" not in window.text().rpartition("Which cell?")[2]
+    window.press(ENTER)
+    window.see("$ diffstyler stylize")
+    window.see("macaws-oil-painting.png")
+    window.see("» 1  open the page")
+    with Image.open(tmp_path / "macaws-oil-painting.png") as picture:
+        assert max(picture.size) > 128
     window.press("q")
     window.child.expect(pexpect.EOF)
     window.child.close()

@@ -38,6 +38,12 @@ def box(browser: Browser, selector: str) -> list[float]:
     return found
 
 
+def close(browser: Browser) -> None:
+    """Esc, until the cell that was open has the focus."""
+    browser.press("Escape")
+    browser.until("!document.querySelector('#viewer').open && document.activeElement.className.startsWith('cell')")
+
+
 def choose(browser: Browser, selector: str, value: object) -> None:
     browser.value(
         f"(() => {{ const s = document.querySelector('{selector}'); s.value = '{value}';"
@@ -135,14 +141,12 @@ def test_keys_hold_exchange_and_go_on(desktop: Browser) -> None:
     assert desktop.value(HASH) == "#cells-5-6", "A is stepped over"
     desktop.press("c")
     assert desktop.value(HASH) == "#cell-6"
-    desktop.press("Escape")
-    desktop.until("!document.querySelector('#viewer').open")
+    close(desktop)
     desktop.until("document.activeElement.getAttribute('aria-label').startsWith('Cell 6')")
 
 
 def test_two_cells_are_chosen_by_c_in_the_grid(desktop: Browser) -> None:
-    desktop.press("Escape")
-    desktop.until("!document.querySelector('#viewer').open")
+    close(desktop)
     desktop.press("c")
     assert desktop.value("document.querySelectorAll('.cell')[2].querySelector('.held').textContent") == "A"
     assert "Cell 3 is A" in desktop.value("document.querySelector('#held').textContent")
@@ -164,8 +168,7 @@ def test_the_help_comes_and_goes_by_its_key_and_esc_closes_one_thing_at_a_time(d
     desktop.press("Escape")
     desktop.until("!document.querySelector('#help').open")
     assert desktop.value("document.querySelector('#viewer').open")
-    desktop.press("Escape")
-    desktop.until("!document.querySelector('#viewer').open")
+    close(desktop)
     desktop.press("?")
     assert desktop.value("document.querySelector('#help').open")
     desktop.press("?")
@@ -173,8 +176,7 @@ def test_the_help_comes_and_goes_by_its_key_and_esc_closes_one_thing_at_a_time(d
 
 
 def test_the_table_of_numbers_copies_the_command_of_every_cell(desktop: Browser) -> None:
-    desktop.press("Escape")
-    desktop.until("!document.querySelector('#viewer').open")
+    close(desktop)
     desktop.value("document.querySelector('details').open = true")
     desktop.value("document.querySelectorAll('.numbers button')[5].click()")
     desktop.until("document.querySelectorAll('.numbers button')[5].textContent === 'Copied'")
