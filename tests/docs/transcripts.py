@@ -30,8 +30,9 @@ SECONDS = 300
 INTRODUCTION = """\
 # At a terminal
 
-Transcripts of real commands in a window of 88 columns, with the built-in models on two CPU cores. Colours are not shown,
-nor the picture as it forms, which a terminal of 256 colours has below the bars. Made by `python tests/docs/transcripts.py`.
+Transcripts of real commands in a window of 88 columns, with the built-in models on two CPU cores. Colours are not
+shown, nor the picture as it forms, which a terminal of 256 colours has below the bars. They are made by
+`python tests/docs/transcripts.py`.
 """
 
 
