@@ -49,10 +49,19 @@ class Terminal:
             timeout=20,
         )
 
-    def see(self, text: str, seconds: float = 20) -> str:
-        """Waits until the screen shows `text`, perhaps broken at the right edge; returns the whole screen."""
+    def see(self, text: str, seconds: float = 20, *, after: str = "") -> str:
+        """Waits until the screen shows `text`, below the last `after`; either may be broken at the right edge.
+
+        Returns the whole screen.
+        """
         end = time.monotonic() + seconds
-        while text not in self.text() and text not in "".join(self.screen.display):
+
+        def there() -> bool:
+            ways = (self.text(), "".join(self.screen.display))
+            below = (way.rpartition(after)[2] if after else way for way in ways if after in way)
+            return any(text in part for part in below)
+
+        while not there():
             assert self._read(), self.text()
             assert time.monotonic() < end, self.text()
         return self.text()
@@ -76,6 +85,8 @@ class Terminal:
             data = self.child.read_nonblocking(65536, timeout=20)
         except pexpect.EOF:
             return False
+        except pexpect.TIMEOUT:
+            raise AssertionError(self.text()) from None
         # the question library asks where the cursor is; a terminal answers
         if b"\x1b[6n" in data:
             self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")

@@ -8,38 +8,39 @@ from cli_harness import QUICK
 
 from diffstyler_cli.cli.app import COMMANDS
 
-ENTER, DOWN, TAB, CTRL_C, CTRL_D = "\r", "\x1b[B", "\t", "\x03", "\x04"
+ENTER, DOWN, UP, TAB, CTRL_C, CTRL_D, CTRL_U, ESC = "\r", "\x1b[B", "\x1b[A", "\t", "\x03", "\x04", "\x15", "\x1b"
 WIDTHS = pytest.mark.parametrize("columns", [40, 100])
 
 
 @WIDTHS
 def test_from_nothing_to_a_picture_and_on(terminal: Any, photo: Path, columns: int) -> None:
     log = photo.parent / "log"
-    window = terminal(columns=columns, rows=50, FAKE_LOG=str(log), PROMPT_TOOLKIT_NO_CPR="1")
+    window = terminal(columns=columns, rows=60, FAKE_LOG=str(log), PROMPT_TOOLKIT_NO_CPR="1")
     window.see("What would you like to do?")
     window.press(ENTER)
     window.see("Which photo?")
     window.press("nothing.png" + ENTER)
     window.see("does not exist")
-    window.press("\x15pho" + TAB)
+    window.press(CTRL_U + "pho" + TAB)
     window.see("photo.png")
     window.press(ENTER)
     window.see("Which style?")
     window.press(DOWN + ENTER)
-    window.see("Blend in another style?")
-    window.press(DOWN + ENTER)
-    window.see("In your words")
-    window.press("misty:2" + ENTER)
-    window.see("misty:2")
-    window.see("no more")
-    window.press(ENTER)
-    menu = window.see("What next?")
+    menu = window.see("0  done")
     assert "▀▀▀" in menu, "the picture is shown as it forms"
-    window.see("done")
-    window.press(DOWN + ENTER)
+    window.press("5")
+    window.see("Which style, too?")
+    assert "impressionism" not in window.text().partition("Which style, too?")[2].replace("post-impressionism", "")
+    window.press("misty")
+    window.see("something else")
+    window.press(ENTER)
+    window.see("In your words")
+    window.press(":2" + ENTER)
+    window.see("photo-impressionism-misty.png"[: columns - 1])
+    window.see("0  done", after="photo-impressionism-misty.png"[: columns - 1])
+    window.press("1")
     window.see("photo-impressionism-misty-2.png"[: columns - 1])
-    # let the menu of the second run come
-    window.see("What next?")
+    window.see("0  done", after="photo-impressionism-misty-2.png"[: columns - 1])
     window.press(CTRL_C)
     assert window.end() == 130
     assert "Kept:" in window.text()
@@ -52,35 +53,29 @@ def test_only_what_is_missing_is_asked_and_the_menu_ends_with_done(terminal: Any
     window.see("Which style?")
     assert "Which photo?" not in window.text()
     window.press(ENTER)
-    window.see("Blend in another")
-    window.press(ENTER)
-    menu = window.see("done")
+    menu = window.see("0  done")
     assert "Same again: diffstyler stylize photo.png 'oil painting' --steps 2 --seed 5 -o a.png" in menu
     assert "stronger  (--strength 0.7)" in menu
     assert "more content  (--t1 1.3x --w-content 200)" in menu
     assert "keep as ...  (-o NAME)" in menu
-    window.press(DOWN * 6 + ENTER)
+    window.press(UP + ENTER)
     assert window.end() == 0
     assert (photo.parent / "a.png").exists()
 
 
 def test_keep_as_and_another_run_beside_an_output_that_was_named(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive")
-    window.see("done")
-    window.press(DOWN * 5 + ENTER)
+    window.see("0  done")
+    window.press("keep" + ENTER)
     window.see("Keep it as")
-    window.press("\x15photo.png" + ENTER)
-    window.see("exists")
-    window.see("done")
-    window.press(DOWN * 5 + ENTER)
-    window.see("Keep it as  (Tab completes) a-2.png")
-    window.press("\x15kept.jpg" + ENTER)
-    window.see("\nkept.jpg")
-    window.see("done")
+    window.press(CTRL_U + "photo.png" + ENTER)
+    window.see("0  done", after="exists")
+    window.press("8")
+    window.see("Keep it as  (Tab completes; Esc: back) a-2.png")
+    window.press(CTRL_U + "kept.jpg" + ENTER)
+    window.see("0  done", after="\nkept.jpg")
     window.press(ENTER)
-    window.see("\na-2.png")
-    window.see("done")
-    window.press(CTRL_D)
+    window.see("0  done", after="\na-2.png")
     window.press(CTRL_C)
     assert window.end() == 130
     assert {"a.png", "a-2.png", "kept.jpg"} <= {path.name for path in photo.parent.iterdir()}
@@ -146,11 +141,13 @@ def test_the_first_menu_shows_help(terminal: Any, photo: Path) -> None:
 
 def test_questions_where_unicode_cannot_be_shown(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", *QUICK, PYTHONIOENCODING="ascii", NO_COLOR="1", PROMPT_TOOLKIT_NO_CPR="1")
-    window.see("> oil painting")
+    window.see(">  1  oil painting")
     window.press(ENTER)
-    window.see("> no more")
-    window.press(ENTER)
-    window.see("done")
+    window.see("0  done")
+    window.press("6")
+    window.see("lambda 0.7, 0.9, 1")
+    window.press("n")
+    window.see("> 1  again")
     window.press(CTRL_C)
     assert window.end() == 130
     assert window.raw.isascii()
@@ -158,10 +155,9 @@ def test_questions_where_unicode_cannot_be_shown(terminal: Any, photo: Path) -> 
 
 def test_several_pictures_under_a_name_are_made_again_beside_it(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "-n", "2", "--interactive")
-    window.see("done")
+    window.see("0  done")
     window.press(ENTER)
-    window.see("a-2-2.png")
-    window.see("What next?")
+    window.see("0  done", after="a-2-2.png")
     window.press(CTRL_C)
     assert window.end() == 130
     assert {p.name for p in photo.parent.glob("a-*")} == {"a-1.png", "a-2.png", "a-2-1.png", "a-2-2.png"}
@@ -179,14 +175,14 @@ def test_a_change_that_could_not_be_run_is_not_offered(terminal: Any, photo: Pat
 
 def test_a_picture_is_not_kept_under_no_name(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive")
-    window.see("done")
-    window.press(DOWN * 5 + ENTER)
+    window.see("0  done")
+    window.press("8")
     window.see("Keep it as")
-    window.press("\x15" + ENTER)
+    window.press(CTRL_U + ENTER)
     window.see("Give it a name")
     window.press("b.gif" + ENTER)
     window.see("no format that can be written")
-    window.press("\x15b" + ENTER)
-    window.see("\nb.png")
+    window.press(CTRL_U + "b" + ENTER)
+    window.see("0  done", after="\nb.png")
     window.press(CTRL_C)
     assert window.end() == 130

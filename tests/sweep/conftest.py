@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image, ImageEnhance
+from sweep_browser import Browser
 from sweep_settings import SMALL
 
 from diffstyler_cli.cli.stylize.request import Request
@@ -24,6 +25,13 @@ from diffstyler_cli.sweep.plan import Plan
 @pytest.fixture(scope="session")
 def photo() -> LoadedImage:
     return read_image(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a worker."""
+    with Browser() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ CHROMIUM = next(
 SECONDS = 240
 """Longest wait: on a busy machine a browser starts slowly."""
 
-_KEYS = {"Enter": "\r", "Escape": "", "ArrowRight": "", "ArrowLeft": "", "ArrowDown": "", "Tab": "", "n": "n", "p": "p"}
-_CODES = {"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "Tab": 9, "n": 78, "p": 80}
+_CODES = {"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9}
 
 
 class Browser:
@@ -68,6 +67,8 @@ class Browser:
         shutil.rmtree(self.profile, ignore_errors=True)
 
     def open(self, path: Path, hash: str = "") -> None:
+        self.call("Page.navigate", url="about:blank")  # or another part of the same page would not load it again
+        self.until("location.href === 'about:blank'")
         self.requests.clear()
         self.call("Page.navigate", url=path.resolve().as_uri() + hash)
         self.until("document.readyState === 'complete' && document.title !== ''")
@@ -99,10 +100,23 @@ class Browser:
             assert time.monotonic() < end, expression
             time.sleep(0.05)
 
-    def press(self, key: str) -> None:
-        facts = {"key": key, "code": key, "windowsVirtualKeyCode": _CODES[key], "text": _KEYS[key]}
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """One key by its name; a single character by itself."""
+        code = _CODES.get(key) or ord(key.upper())
+        text = "\r" if key == "Enter" else key if len(key) == 1 else ""
+        facts = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": 8 * shift}
         self.call("Input.dispatchKeyEvent", type="keyDown", **facts)
         self.call("Input.dispatchKeyEvent", type="keyUp", **facts)
+
+    def wheel(self, x: float, y: float, by: float) -> None:
+        self.call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=by)
+
+    def touch(self, *moves: list[tuple[float, float]]) -> None:
+        """Fingers: where they are put down, then where each goes; they leave at the end."""
+        for index, fingers in enumerate(moves):
+            points = [{"x": x, "y": y, "id": n} for n, (x, y) in enumerate(fingers)]
+            self.call("Input.dispatchTouchEvent", type="touchMove" if index else "touchStart", touchPoints=points)
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         at = {"button": "left", "clickCount": 1}
@@ -115,6 +129,7 @@ class Browser:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
+        self.call("Emulation.setTouchEmulationEnabled", enabled=width < 600)
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # or an element takes focus without a word
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 

@@ -44,7 +44,7 @@ def shown(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def test_without_photo_and_prompt_the_sample_is_swept_and_the_same_command_makes_nothing_twice(
+def test_without_photo_and_prompt_the_sample_is_swept_and_the_command_shown_makes_nothing_twice(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     code, out, err = cli("sweep", "--lambda", "0:1:0.5", *QUICK)
@@ -58,13 +58,37 @@ def test_without_photo_and_prompt_the_sample_is_swept_and_the_same_command_makes
         "1-lambda-0.png", "2-lambda-0.5.png", "3-lambda-1.png",
     ]  # fmt: skip
     times = {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
-    code, out, err = cli("sweep", "--lambda", "0:1:0.5", *QUICK)
+    again = ("sweep", "--lambda", "0:1:0.5", "-o", folder.name, *QUICK)
+    code, out, err = cli(*again)
     assert (code, "3 of 3 cells are there already." in err) == (0, True)
     assert times == {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
-    code, _, err = cli("sweep", "--lambda", "0:1:0.25", *QUICK)
+    code, _, err = cli("sweep", "--lambda", "0:1:0.25", "-o", folder.name, *QUICK)
     assert code == 2
     assert "--lambda 0,0.5,1 there, 0,0.25,0.5,0.75,1 now" in err
     assert "--force" in err
+
+
+def test_a_name_made_here_is_numbered_where_another_or_a_finished_sweep_is(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    first = ("sweep", str(SAMPLE), "mosaic", "--lambda", "0,1", *QUICK)
+    names = ["macaws-mosaic-sweep", "macaws-mosaic-sweep-2", "macaws-mosaic-sweep-3"]
+    (tmp_path / names[0]).mkdir()
+    (tmp_path / names[0] / "mine.txt").write_text("not a sweep's")
+    assert cli(*first, "--seed", "1")[0] == 0
+    assert shown(tmp_path / names[1]) == FILES
+    # unfinished, of the same settings: it goes on there, also without saying its seed
+    (next((tmp_path / names[1] / "cells").iterdir())).unlink()
+    (tmp_path / names[1] / "index.html").unlink()
+    code, out, err = cli(*first, "--seed", "2")
+    assert (code, f"{names[2]}/index.html" in out) == (0, True), "another seed is another sweep"
+    code, out, err = cli(*first)
+    assert (code, f"{names[1]}/index.html" in out) == (0, True)
+    assert "1 of 2 cells are there already." in err
+    assert "--seed 1 " in err.partition("Same again: ")[2], "the seed is said"
+    code, out, _ = cli(*first, "--seed", "1")
+    assert (code, "macaws-mosaic-sweep-4/" in out) == (0, True), "both are finished"
+    assert (tmp_path / names[0] / "mine.txt").exists()
 
 
 def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[..., Any], tmp_path: Path) -> None:
@@ -278,6 +302,22 @@ def test_interrupted_it_says_what_is_kept_and_leaves_a_manifest(
     assert err == "Interrupted. Kept: 1 of 2 cells in s\nThe same command makes the rest.\n"
     manifest = json.loads((tmp_path / "s" / "manifest.json").read_bytes())
     assert [cell["status"] for cell in manifest["cells"]] == ["done", "missing"]
+
+
+def test_interrupted_before_the_first_cell_it_leaves_no_folder(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def sample(*arguments: Any) -> Any:
+        assert (tmp_path / "deep" / "s" / "manifest.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_sampling", sample)
+    code, _, err = cli("sweep", "--t1", "1x,2x", "-o", "deep/s", "-q", *QUICK)
+    assert (code, err) == (130, "Interrupted; nothing was written.\n")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "deep" / "s").mkdir(parents=True)
+    assert cli("sweep", "--t1", "1x,2x", "-o", "deep/s", "-q", *QUICK)[0] == 130
+    assert list((tmp_path / "deep" / "s").iterdir()) == [], "a folder that was there stays"
 
 
 # --- what is offered at the end --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,6 @@ RANGES = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x")}
 SCRIPT = "</script><script>document.title='broken'</script><!--"
 pytestmark = pytest.mark.xdist_group("browser")  # one for all tests
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as opened:
-        yield opened
 
 
 def test_manifests_hold_every_cell_with_settings_losses_scores_and_time(drawn: Callable[..., Path]) -> None:
@@ -58,7 +52,7 @@ def test_a_click_opens_a_cell_beside_the_photo_with_its_command(drawn: Callable[
     assert not browser.value("document.querySelector('dialog').open"), "an empty cell has nothing to show"
     browser.value("document.querySelectorAll('.cell')[2].click()")
     assert browser.value("document.querySelector('#cell-title').textContent").endswith("λ = 1, T1 = 1.0x")
-    assert "--lambda 1 --t1 1.0x" in browser.value("document.querySelector('#command').textContent")
+    assert "--lambda 1 --t1 1.0x" in browser.value("document.querySelector('#of-b .command').textContent")
     box = browser.value("(() => { const b = document.querySelector('.compare').getBoundingClientRect();"
                         "return [b.left, b.top, b.width, b.height] })()")  # fmt: skip
     y = box[1] + box[3] / 2
@@ -67,8 +61,8 @@ def test_a_click_opens_a_cell_beside_the_photo_with_its_command(drawn: Callable[
     assert browser.value("getComputedStyle(document.querySelector('.after')).clipPath").startswith(
         "inset(0px 0px 0px 2"
     )
-    browser.value("document.querySelector('#copy').click()")
-    browser.until("document.querySelector('#status').textContent === 'Copied.'")
+    browser.value("document.querySelector('#of-b .copy-command').click()")
+    browser.until("document.querySelector('#status').textContent === 'The command of cell 3 is copied.'")
     assert browser.problems == []
     assert [url for url in browser.requests if not url.startswith("data:")] == [
         browser.value("location.href.split('#')[0]")
@@ -79,6 +73,7 @@ def test_a_click_opens_a_cell_beside_the_photo_with_its_command(drawn: Callable[
 def test_the_keyboard_alone_is_enough(drawn: Callable[..., Path], browser: Browser) -> None:
     browser.look(1280, 900, "dark")
     browser.open(drawn(RANGES) / "index.html")
+    browser.press("Tab")  # to the help
     browser.press("Tab")
     focused = "document.activeElement.getAttribute('aria-label')"
     assert browser.value(focused) == "Cell 1: λ = 0, T1 = 1.0x"

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -19,8 +20,9 @@ from ..version import __version__
 from .models import LoadedModels
 from .options import markup, spelt_out
 from .scaffold import State
+from .terminal.choose import Back
 from .terminal.console import LOG, Console, prepare_streams
-from .terminal.errors import EXIT_CODES, Failure, Terminated, explain
+from .terminal.errors import EXIT_CODES, Failure, Interrupted, Terminated, explain
 from .terminal.log import close_log
 from .terminal.shell import joined
 
@@ -46,21 +48,31 @@ def run(arguments: Sequence[str]) -> int:
         close_log()
 
 
-def _run(arguments: list[str], models: LoadedModels) -> int:
-    """Runs a command line with models that may be loaded already; menus run theirs by this, too."""
-    state = State(arguments, lambda others: _run(others, models), Console(), models)
+def _run(arguments: list[str], models: LoadedModels, *, chosen: bool = False) -> int:
+    """Runs a command line with models that may be loaded already; menus run what is `chosen` in them by this, too.
+
+    Raises what concerns the menu: `Back`, and `typer.Exit` where the person leaves or the process is told to end.
+    """
+    state = State(arguments, lambda others: _run(others, models, chosen=True), Console(), models)
     try:
         return int(build()(spelt_out(arguments), prog_name="diffstyler", standalone_mode=False, obj=state) or 0)
     except KeyboardInterrupt:
         return 130
     except Terminated:
         return 143
+    except Back:
+        if chosen:
+            raise
+        return 0
     except SystemExit as leave:  # Typer leaves this way where a closed pipe stops it from printing help
         return 141 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
     except BrokenPipeError:
         return 141
     except Exception as error:
-        return _report(error, state.console, arguments)
+        code = _report(error, state.console, arguments)
+        if chosen and isinstance(error, Interrupted) and error.leaves:
+            raise typer.Exit(code) from None
+        return code
 
 
 def build() -> typer.Typer:
@@ -101,8 +113,12 @@ def _alone(
     from .terminal.ask import pick_command
 
     summaries = [(name, importlib.import_module(f".{name}.command", __package__).SUMMARY) for name in COMMANDS]
-    arguments = pick_command(console, summaries)
-    raise typer.Exit(state.dispatch(arguments) if arguments else 0)
+    while True:
+        arguments = pick_command(console, summaries)
+        with suppress(Back):  # from the command's first question
+            code = state.dispatch(arguments)
+            if code != 130:  # a run that was interrupted
+                raise typer.Exit(code)
 
 
 def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int:

@@ -62,6 +62,16 @@ Questions are asked only where standard input and standard error are terminals, 
 (exit code 2) that names the argument or option. After a run that began with a question, or with `--interactive`, a menu
 offers what to do next; each row names the options that it stands for. A run whose photo and style were on the command
 line ends when its pictures are written. Every run prints the command that makes the same picture again.
+
+| key, in a list | |
+|---|---|
+| arrows, Page Up, Page Down, Home, End | point at a row; Enter takes it |
+| a digit | takes its row; in a list of more than nine, goes there, and Enter takes it |
+| letters | filter by any part of a row, or of another name of a style. Ctrl-U or Esc takes them away |
+| Esc, Ctrl-D | a level back; from the first question out, with exit code 0. `q`, too, where no row can begin with it |
+| Ctrl-C | leaves with exit code 130. In a run that was started from a menu it comes back to the menu |
+
+While bars move, what is typed does not show, and is dropped where a question follows.
 """
 
 ERRORS = """\

@@ -23,8 +23,9 @@ from .models import LoadedModels
 from .options import TERMINAL, markup, option, parse, settings_parameters, weights_parameters
 from .places import check_log
 from .presets import merged, preset_names
+from .terminal.choose import Back
 from .terminal.console import Console
-from .terminal.errors import Failure, Interrupted, Terminated, explain
+from .terminal.errors import Failure, Interrupted, Left, Terminated, explain
 from .terminal.log import LOG_FILE, open_log
 
 JSON = "Print one JSON document in place of the paths."
@@ -165,11 +166,11 @@ def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, An
     try:
         try:
             body(call, **arguments)
-        except KeyboardInterrupt:
-            raise Interrupted(130, *_kept(call, "Interrupted")) from None
+        except KeyboardInterrupt as error:
+            raise Interrupted(130, *_kept(call, "Interrupted"), leaves=isinstance(error, Left)) from None
         except Terminated:
-            raise Interrupted(143, *_kept(call, "Terminated")) from None
-    except typer.Exit:
+            raise Interrupted(143, *_kept(call, "Terminated"), leaves=True) from None
+    except (typer.Exit, Back):
         raise
     except Exception as error:
         call.document(explain(error))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config import StylizeConfig, options
 from ..t1 import MOST_MULTIPLES, MOST_STEPS, T1
-from .axes import PROMPT
+from .axes import PROMPT, axes
 
 DEFAULT_STEP = 0.2
 """Of λ, and of T1 in multiples of T."""
@@ -25,6 +25,18 @@ def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[s
     fixed = {name: (getattr(config, name),) for name in axes if name not in numeric}
     wide: Mapping[str, Sequence[Any]] = numeric or {"lam": (), "t1": ()}
     return {**fixed, **{name: _near(name, values, config) for name, values in wide.items()}}
+
+
+def described(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> str:
+    """The values that are varied, T1 in steps: "λ 0.7, 0.9, 1; T1 13, 18, 31 steps"."""
+    parts = []
+    for axis in axes(ranges):
+        labels = [axis.label(value) for value in axis.values]
+        if axis.name == "t1":
+            steps = dict.fromkeys(T1.parse(value).steps(config.steps) for value in axis.values)
+            labels = [*map(str, steps)]
+        parts.append(f"{axis.title} {', '.join(labels)}" + (" steps" if axis.name == "t1" else ""))
+    return "; ".join(parts)
 
 
 def _near(name: str, values: Sequence[Any], config: StylizeConfig) -> tuple[Any, ...]:

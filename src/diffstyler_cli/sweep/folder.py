@@ -8,6 +8,7 @@ The cells are the truth: each carries its recipe, its scores and the fingerprint
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from ..config import options
 from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
-from ..images.write import is_temporary, remove_stale, replace_file
+from ..images.write import is_temporary, numbered, remove_stale, replace_file
 from ..naming import name_of
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
@@ -64,16 +65,29 @@ class Folder:
         last = options()["seed"].high or 0
         return seed if isinstance(seed, int) and 0 <= seed <= last else None
 
+    @classmethod
+    def free(cls, path: Path, after: Folder | None = None) -> Folder:
+        """The first of path, path-2, path-3, ... where a new sweep may begin, or an unfinished one go on.
+
+        `after`: the one that was found before, and whose sweep is another.
+        """
+        names: Iterator[Path] = itertools.chain([path], (numbered(path, number) for number in itertools.count(2)))
+        if after is not None:
+            names = itertools.dropwhile(lambda name: name != after.path, names)
+            next(names)
+        return next(folder for folder in map(cls, names) if folder._is_open())
+
+    def may_hold(self, known: Mapping[str, Any]) -> bool:
+        """Whether no other sweep than the one of which so much is `known` is there."""
+        saved = self._saved()
+        return saved is None or not differences(_as_far_as(known, saved), _plain(known))
+
     def check(self, known: Mapping[str, Any], *, force: bool = False) -> None:
         """Finds out before the work what `claimed` would refuse, as far as the sweep is known: raises as it does."""
         try:
             self._check(known, force)
-            lock = self.path / _LOCK
-            if lock.exists():
-                with FileLock(lock, timeout=0):
-                    pass
-        except Timeout as error:
-            raise self._taken() from error
+            if self._locked():
+                raise self._taken()
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -81,16 +95,20 @@ class Folder:
     def claimed(self, identity: Mapping[str, Any], *, force: bool = False) -> Iterator[None]:
         """Makes the folder that of the sweep `identity` (JSON); inside the `with` no other process writes there.
 
-        With `force` another sweep's files are removed first; files that no sweep wrote never are.
+        With `force` another sweep's files are removed first; files that no sweep wrote never are. A sweep that is
+        interrupted before its first cell leaves nothing.
 
         Raises:
             UsageError: it holds something else, a sweep that differs (the message says where), or one under way.
             OutputError: it cannot be created or written to.
         """
-        self.identity = json.loads(json.dumps(identity))
+        self.identity = _plain(identity)
         lock = FileLock(self.path / _LOCK, timeout=0)
+        began, interrupted = False, False
+        absent = [place for place in (self.path, *self.path.parents) if not os.path.lexists(place)]
         try:
             self._check(self.identity, force)
+            began = self._saved() is None
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
@@ -107,8 +125,13 @@ class Folder:
             except OSError as error:
                 raise self._unwritable(error) from error
             yield
+        except BaseException as error:
+            interrupted = not isinstance(error, Exception)
+            raise
         finally:
             lock.release()
+            if began and interrupted:
+                self._remove_empty(absent)
 
     def place(self, cell: Cell) -> Path:
         """The file of a cell."""
@@ -191,7 +214,7 @@ class Folder:
         where = repr(str(self.path))
         if saved is None or force:
             return
-        found = differences(_as_far_as(known, saved), json.loads(json.dumps(known)))
+        found = differences(_as_far_as(known, saved), _plain(known))
         if found:
             more = [f"and {len(found) - _MOST_DIFFERENCES} more"] if len(found) > _MOST_DIFFERENCES else []
             raise UsageError(
@@ -207,6 +230,42 @@ class Folder:
     def _unwritable(self, error: OSError) -> OutputError:
         reason = error.strerror or str(error)
         return OutputError(f"The folder {str(self.path)!r} cannot be written to: {reason}.", "Give another with -o.")
+
+    def _is_open(self) -> bool:
+        """Whether it is not there, or is free for a sweep, or has one that is neither finished nor under way."""
+        if not os.path.lexists(self.path):
+            return True
+        try:
+            if not self.path.is_dir() or not os.access(self.path, os.W_OK | os.X_OK) or self._locked():
+                return False
+            saved = self._saved()
+            if saved is None:
+                return not any(self._foreign())
+            finished = read_manifest(self.path)["complete"] and (self.path / PAGE).exists()
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
+        return bool(saved) and not finished
+
+    def _locked(self) -> bool:
+        lock = self.path / _LOCK
+        try:
+            if lock.exists():
+                with FileLock(lock, timeout=0):
+                    pass
+        except Timeout:
+            return True
+        return False
+
+    def _remove_empty(self, made: Sequence[Path]) -> None:
+        """Removes what a sweep without a cell left, and the folders that were `made` for it."""
+        with suppress(OSError):
+            cells = self.path / "cells"
+            remove_stale(cells)
+            cells.rmdir()  # fails where there is a cell
+            self._clear()
+            (self.path / _LOCK).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
 
     def _clear(self) -> None:
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -224,6 +283,12 @@ def _as_far_as(known: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, 
     if isinstance(models, Mapping):
         there["models"] = {name: value for name, value in models.items() if name in known["models"]}
     return there
+
+
+def _plain(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """As it comes back from a manifest."""
+    plain: dict[str, Any] = json.loads(json.dumps(identity))
+    return plain
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

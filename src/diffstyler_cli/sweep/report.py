@@ -170,8 +170,16 @@ def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Pa
     }
     # "<" alone could end the script element or begin a comment
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    return runner.folder.write(PAGE, template.replace("@DATA@", text).encode())
+    return runner.folder.write(PAGE, _part("page.html").replace("@DATA@", text).encode())
+
+
+def _part(name: str) -> str:
+    """The page's text with its style and scripts in it."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    if name == "page.html":
+        text = text.replace("@STYLE@", _part("page.css"))
+        text = text.replace("@SCRIPT@", _part("page.js") + _part("viewer.js"))
+    return text
 
 
 def _title(plan: Plan) -> str:

@@ -78,7 +78,8 @@ def display(console: Console, plans: Sequence[Plan]) -> Iterator[Show]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console.rich, transient=True) as bars:
+    bars = Progress(*columns, TimeRemainingColumn(), console=console.rich, transient=True)
+    with console.moving(bars.live):
         total = sum(plan.bytes for plan in plans)
         whole = bars.add_task("all", total=total) if len(plans) > 1 and total else None
         yield lambda component: _Bar(console, bars, whole, component)

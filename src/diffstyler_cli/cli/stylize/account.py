@@ -56,9 +56,9 @@ class PicturesAccount:
         self.plan: dict[str, Any] | None = None
         """Of the latest request."""
 
-    def kept(self, what: str) -> tuple[str, str]:
-        """Message and advice after `what` cut the work short: the finished pictures are named."""
-        paths = [str(picture.path) for picture in self.pictures if picture.path]
+    def kept(self, what: str, since: int = 0) -> tuple[str, str]:
+        """Message and advice after `what` cut the work short: the finished pictures are named, after `since`."""
+        paths = [str(picture.path) for picture in self.pictures[since:] if picture.path]
         if not paths:
             return f"{what}; nothing was written.", ""
         return f"{what}. Kept: {', '.join(paths)}", ""

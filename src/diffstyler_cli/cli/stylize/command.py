@@ -50,6 +50,7 @@ NO_METADATA = "Leave the recipe (settings, seed, losses) out of the file."
 DRY_RUN = "Say what would be written and how long it would take, and load and make nothing."
 PREVIEW = "Draw the picture in the terminal as it forms; needs 256 colours and UTF-8."
 PREVIEW_PATH = "Write the picture to FILE as it forms, for an image viewer."
+OPEN = "Open the picture in the desktop's viewer when it is done; of several, the first."
 QUIET = "Print nothing but the result and errors."
 INTERACTIVE = (
     "Offer what to do next when done (stronger, another seed, ...). "
@@ -86,6 +87,7 @@ def command(
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     preview_path: Annotated[Path | None, option(TERMINAL, PREVIEW_PATH, "--preview-path", takes="FILE")] = None,
+    show: Annotated[bool, option(TERMINAL, OPEN, "--open")] = False,
     interactive: Annotated[bool, option(TERMINAL, INTERACTIVE, "--interactive")] = False,
     weights: Mapping[str, Path],
 ) -> None:
@@ -117,22 +119,25 @@ def command(
 
     session = Session(call.console, call.state.models)
     call.account, call.documented = session.account, request.output != "-"
-    _check_streams(call, request, interactive=interactive)
+    _check_streams(call, request, show=show, interactive=interactive)
     request = without_idle(request, call.lent)
     check(request)
-    _run(call, session, request, interactive=interactive)
+    _run(call, session, request, show=show, interactive=interactive)
 
 
-def _run(call: Call, session: Session, request: Request, *, interactive: bool) -> None:
+def _run(call: Call, session: Session, request: Request, *, show: bool, interactive: bool) -> None:
     missing = request.image is None or not (request.prompts or request.style_images)
     if not missing and not interactive:
-        session.run(request)
+        run = session.run(request)
+        if show:
+            session.open(run.pictures[0])
         return
     if missing and (not call.may_ask or request.output == "-"):
         raise _missing(request, call.why_not_ask)
 
     from ..terminal.preview import why_not
-    from .menu import ask_missing, what_next
+    from .menu import what_next
+    from .questions import ask_missing
 
     request = without_idle(ask_missing(call.console, request), call.lent)
     check(request)
@@ -141,7 +146,10 @@ def _run(call: Call, session: Session, request: Request, *, interactive: bool) -
         return
     # a person who was asked watches: show the picture where the terminal can
     watched = dataclasses.replace(request, preview=request.preview or not why_not(call.console))
-    what_next(session, session.run(watched), call.state.dispatch)
+    run = session.run(watched)
+    if show:
+        session.open(run.pictures[0])
+    what_next(session, run, call.state.dispatch)
 
 
 def _missing(request: Request, reason: str) -> UsageError:
@@ -154,7 +162,7 @@ def _missing(request: Request, reason: str) -> UsageError:
     )
 
 
-def _check_streams(call: Call, request: Request, *, interactive: bool) -> None:
+def _check_streams(call: Call, request: Request, *, show: bool, interactive: bool) -> None:
     """Raises `UsageError` for streams that cannot do what is asked of them, and options that exclude each other."""
     console = call.console
     piped_out = request.output == "-"
@@ -163,6 +171,7 @@ def _check_streams(call: Call, request: Request, *, interactive: bool) -> None:
         (piped_out and console.json, "--json and -o - both want standard output.", "Give -o a file."),
         (piped_out and request.variations > 1, "-o - can hold one picture, not several.", "Give -o a file, or -n 1."),
         (piped_out and request.force, "--force has no effect with -o -.", "Leave --force out."),
+        (piped_out and show, "--open and -o - exclude each other: there is no file to open.", "Give -o a file."),
         (piped_out and sys.stdout is None, "-o -: standard output is closed.", "Redirect it, or give -o a file."),
         (
             piped_out and is_terminal(sys.stdout),

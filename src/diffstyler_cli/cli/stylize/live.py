@@ -46,9 +46,8 @@ def display(console: Console, *, preview: bool) -> Iterator[Display]:
         from rich.live import Live
 
         bars = Bars(console, preview=preview)
-        with Live(get_renderable=bars.render, console=console.rich, refresh_per_second=4) as live:
+        with console.moving(Live(get_renderable=bars.render, console=console.rich, refresh_per_second=4)):
             yield bars
-            live.refresh()
 
 
 class PlainLines:
@@ -71,7 +70,7 @@ class PlainLines:
         words = [f"{PHASES[event.phase]} {event.step}/{event.steps}"]
         if 1 < event.step < event.steps:
             left = (now - self._began) / (event.step - 1) * (event.steps - event.step)
-            words.append(f"about {left:.0f} s left")
+            words.append(f"{about(left)} left")
         words += [f"{name} {term.value:.4g}" for name, term in (event.losses or {}).items()]
         self._console.say(", ".join(words))
 
@@ -141,6 +140,13 @@ class Bars:
             rows = min(24, rich.height - len(self._tasks) - len(self._losses) - 5)
             if rows >= 4:
                 self._picture = HalfBlocks(event.preview(), min(64, rich.width - 1), rows)
+
+
+def about(seconds: float) -> str:
+    """A time that nobody knows exactly: "about 40 s"."""
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 def loss_table(losses: Mapping[str, TermReport], first: Mapping[str, TermReport], width: int) -> Table:

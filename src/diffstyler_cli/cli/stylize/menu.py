@@ -1,9 +1,10 @@
-"""Questions for a person at a terminal: what is missing, and what to do next. For every question there is an option."""
+"""What to do next with a picture, for a person at a terminal: each row names the options that it stands for."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import os
 import random
 import shlex
@@ -13,91 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from ...config import StylizeConfig, options
-from ...errors import DiffStylerError, UsageError
-from ...models.lite.styles import FEATURED
-from ...prompts import parse_prompt
-from ...sweep.around import around
+from ...errors import DiffStylerError
+from ...sweep.around import around, described
 from ...sweep.axes import render_values
 from ...t1 import T1
 from ..options import arguments
-from ..terminal.ask import Dispatch, ask, ask_name, look, path_question, pick, run_other, unquoted
-from ..terminal.console import Console, escaped
-from ..terminal.errors import explain
+from ..terminal.ask import Dispatch, ask_name, confirm, pick, run_other
+from ..terminal.choose import Back
+from ..terminal.console import escaped
+from ..terminal.errors import Left, explain
+from .account import Picture
+from .live import about
+from .questions import ask_style
 from .request import Request, check
 from .session import DRAWN_SEEDS, Run, Session
 
-TYPE_IT = "something else: type it"
-NO_MORE = "no more, go on"
 STRENGTH_STEP = 0.2
 """Of the menu's "stronger" and "weaker"."""
 
-
-# --- what is missing -------------------------------------------------------------------------------------------------
-def ask_missing(console: Console, request: Request) -> Request:
-    """Asks for the photo and the style if they are not given. Raises `KeyboardInterrupt` if the person leaves."""
-    if request.image is None:
-        request = dataclasses.replace(request, image=ask_photo(console))
-    else:
-        _check_photo(request.image)
-    if not (request.prompts or request.style_images):
-        request = dataclasses.replace(request, prompts=ask_styles(console))
-    return request
-
-
-def ask_photo(console: Console) -> str:
-    """The path of a photo that can be read; Tab completes."""
-
-    def validate(text: str) -> bool | str:
-        try:
-            _check_photo(unquoted(text))
-        except DiffStylerError as error:
-            return escaped(error.message)
-        return True
-
-    return unquoted(ask(path_question(console, "Which photo?", validate=validate)))
-
-
-def ask_styles(console: Console) -> tuple[str, ...]:
-    """One style or several, each picked from the short list or typed."""
-    chosen: list[str] = []
-    while True:
-        more = [name for name in FEATURED if name not in chosen]
-        if chosen:
-            answer = pick(console, "Blend in another style?", [NO_MORE, TYPE_IT, *more])
-        else:
-            answer = pick(console, "Which style?", [*more, TYPE_IT])
-        if answer == NO_MORE:
-            return tuple(chosen)
-        chosen.append(_ask_prompt(console) if answer == TYPE_IT else answer)
-
-
-def _ask_prompt(console: Console) -> str:
-    import questionary
-
-    def validate(text: str) -> bool | str:
-        try:
-            parse_prompt(text)
-        except UsageError as error:
-            return escaped(error.message)
-        return True
-
-    hint = "oil painting:4 gives it a weight"
-    question = questionary.text(
-        "In your words:", instruction=f"({hint})", validate=validate, validate_while_typing=False, **look(console)
-    )
-    return str(ask(question)).strip()
-
-
-def _check_photo(path: str) -> None:
-    from ...errors import InputImageError
-    from ...images.read import read_image
-
-    if not path:
-        raise InputImageError("Name a picture file.")
-    read_image(Path(path))
-
-
-# --- what to do next -------------------------------------------------------------------------------------------------
 Change = Callable[[Request, StylizeConfig], Request]
 
 
@@ -108,10 +42,12 @@ class Next:
     label: str
     change: Change | None = None
     act: Callable[[Session, Run], None] | None = None
+    ask: Callable[[Session, Request], Request] | None = None
+    """A change that has a question. Raises `Back`."""
     words: Callable[[Request, StylizeConfig], list[str]] | None = None
     """Another command line."""
     names: str = ""
-    """The option that `act` stands for; those of a change and of other words are read off them."""
+    """The option that `act` or `ask` stands for; those of a change and of other words are read off them."""
 
 
 def another_seed(request: Request, config: StylizeConfig) -> Request:
@@ -137,16 +73,32 @@ def more_content(request: Request, config: StylizeConfig) -> Request:
     return request.with_settings(**settings)
 
 
+def blend(session: Session, request: Request) -> Request:
+    """One more style, beside those that are there."""
+    there = [prompt.text for prompt in request.parsed_prompts()]
+    return dataclasses.replace(
+        request, prompts=(*request.prompts, ask_style(session.console, "Which style, too?", but=there))
+    )
+
+
 def keep_as(session: Session, run: Run) -> None:
     """Writes a picture under a name that is asked for."""
     from ...images.write import next_name
 
-    picture = run.pictures[0]
-    if len(run.pictures) > 1:
-        by_name = {escaped(str(p.path)): p for p in run.pictures}
-        picture = by_name[pick(session.console, "Which one?", list(by_name))]
+    picture = _one(session, run)
     default = next_name(picture.path or Path("picture.png"))
     session.keep_as(picture, ask_name(session.console, default))
+
+
+def open_picture(session: Session, run: Run) -> None:
+    """Shows a picture in the desktop's viewer."""
+    session.open(_one(session, run))
+
+
+def _one(session: Session, run: Run) -> Picture:
+    by_name = {escaped(str(picture.path)): picture for picture in run.pictures}
+    name = next(iter(by_name)) if len(by_name) == 1 else pick(session.console, "Which one?", list(by_name))
+    return by_name[name]
 
 
 def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
@@ -171,12 +123,22 @@ def _axis_words(config: StylizeConfig) -> list[str]:
     return [word for name, values in ranges.items() for word in (options()[name].flag, render_values(values))]
 
 
+def _sweep_question(run: Run) -> str:
+    """What a sweep around this is and takes, by the time that the picture took."""
+    ranges = around({}, run.config)
+    count = math.prod(len(values) for values in ranges.values())
+    seconds = count * sum(picture.timings["total"] for picture in run.pictures) / len(run.pictures)
+    return f"{count} pictures, {described(ranges, run.config)}; {about(seconds)}. Start?"
+
+
 MENU: tuple[Next, ...] = (
     Next("again with another seed", change=another_seed),
     Next("stronger", change=stronger),
     Next("weaker", change=weaker),
     Next("more content", change=more_content),
+    Next("blend another style", ask=blend, names="one more PROMPT"),
     Next("sweep around this", words=sweep_words),
+    Next("open picture", act=open_picture, names="--open"),
     Next("keep as ...", act=keep_as, names="-o NAME"),
 )
 """What the menu offers, before "done". One more choice is one more row."""
@@ -185,7 +147,7 @@ MENU: tuple[Next, ...] = (
 def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
     """Offers the menu until the person is done; other commands are run by `dispatch`.
 
-    Raises `KeyboardInterrupt` if they leave by Ctrl-C.
+    Ctrl-C in a run that began here comes back to the menu; at a question it leaves, as `Left`.
     """
     while True:
         requests = [row.change(run.request, run.config) if row.change else run.request for row in MENU]
@@ -196,17 +158,26 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
             for label, pair in rows.items()
             if not pair[0].change or (pair[1] != run.request and _makes_sense(pair[1]))
         }
-        answer = pick(session.console, "What next?", [*rows, "done"])
-        if answer == "done":
+        try:
+            answer = pick(session.console, "What next?", list(rows), leave="done", back="done")
+        except Back:
             return
         row, request = rows[answer]
+        written = len(session.account.pictures)
         try:
             if row.words:
-                run_other(session.console, row.words(run.request, run.config), dispatch)
+                if confirm(session.console, _sweep_question(run)):
+                    run_other(session.console, row.words(run.request, run.config), dispatch)
             elif row.act:
                 row.act(session, run)
             else:
-                run = session.run(_beside(request))
+                run = session.run(_beside(row.ask(session, request) if row.ask else request))
+        except Back:
+            continue
+        except Left:
+            raise
+        except KeyboardInterrupt:
+            session.console.say(" ".join(session.account.kept("Interrupted", written)).strip())
         except DiffStylerError as error:  # nothing is lost by it: the person may choose again
             session.console.fail(explain(error))
 

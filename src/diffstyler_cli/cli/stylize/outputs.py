@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...naming import text_of
 from ...prompts import Prompt
+from ...sample import SAMPLE
 from ..places import same_place
 from .request import Request
 
@@ -53,7 +54,8 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
         names = (numbered(given, n) if several else given for n in range(1, request.variations + 1))
         return Outputs(tuple(names), False, request.force)
     photo = None if request.image == "-" else Path(str(request.image))
-    folder = given or (photo.parent if photo else Path())
+    # nothing goes into the package's folder, where the sample photo is
+    folder = given or (photo.parent if photo and photo != SAMPLE else Path())
     words = [prompt.text for prompt in prompts] or [text_of(style.path.stem) for style in style_images]
     if request.variations == 1:
         return Outputs((automatic_name(photo, words, folder, request.suffix()),), True, False)

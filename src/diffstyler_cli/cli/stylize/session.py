@@ -115,6 +115,13 @@ class Session:
             self._note(dataclasses.replace(picture, path=path))
         self.console.written(path)
 
+    def open(self, picture: Picture) -> None:
+        """Shows a written picture in the desktop's viewer; a notice says where it is if that does not work."""
+        from ..terminal.opener import open_file
+
+        if picture.path is not None:
+            self.notices.add_again(open_file(picture.path))
+
     # --- before the models -------------------------------------------------------------------------------------------
     def _prepare(self, request: Request) -> _Job:
         source, style_images = read_inputs(request, self.notices)

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 SUMMARY = "Try settings on a photo, side by side."
 SHOWN = "Grid"
 
-PHOTO = 'The photo; "-" reads standard input. (default a built-in sample photo)'
+PHOTO = (
+    'The photo; "-" reads standard input. Asked for at a terminal where nothing at all is given. '
+    "(default a built-in sample photo)"
+)
 PROMPTS = f"What the pictures should look like, as for stylize. (default {SAMPLE_PROMPT})"
 OUTPUT = "The folder of the sweep. (default beside the photo, as photo-oil-painting-sweep)"
 FORCE = "Start over where the folder holds a sweep with other settings."
@@ -46,6 +49,7 @@ EACH = "A prompt of its own row or column; repeatable, in place of PROMPT, whose
 BATCH = "How many pictures that differ in --lambda alone to make at once; auto takes what the memory allows."
 NO_GRID = "Leave out grid.png, which has a limit of size."
 DRY_RUN = "Say what would be made and what it costs, and make nothing."
+OPEN = "Open the page in the browser when the sweep is done."
 PREVIEW = "Draw finished pictures in the terminal; needs 256 colours and UTF-8."
 NO_INPUT = "Never ask what to do next."
 
@@ -75,6 +79,7 @@ def command(
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
+    show: Annotated[bool, option(TERMINAL, OPEN, "--open")] = False,
     weights: Mapping[str, Path],
 ) -> None:
     """Try settings on a photo, side by side: a grid, a page to compare in, and the numbers.
@@ -109,10 +114,16 @@ def command(
 
     session = SweepSession(call.console, call.state.models)
     call.account = session.account
-    _check_streams(call.console, request)
+    _check_streams(call.console, request, show=show)
+    if call.may_ask and not dry_run and request.is_bare():
+        from ..stylize.questions import ask_missing
+
+        request = dataclasses.replace(request, base=ask_missing(call.console, base, default=str(SAMPLE)))
     request = _completed(request, session).without_idle(call.lent)
     request.check()
     done = session.run(request)
+    if done is not None and show:
+        session.open(done)
     if done is not None and call.may_ask:
         from .menu import what_next
 
@@ -130,15 +141,13 @@ def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:
     if "size" not in request.ranges:  # cells are the first pass of what `stylize` draws
         sizes = request.ranges.get("working_size", (default_of("working_size"),))
         request = dataclasses.replace(request, ranges={**request.ranges, "size": sizes})
-    if request.base.output is None and request.base.image == str(SAMPLE):  # nothing goes into the package's folder
-        request = request.with_base(output=request.folder().name)
     if not request.swept():
         request = request.with_default_ranges()
         session.notices.add(f"Nothing is varied: this is {request.range_words()}.")
     return request
 
 
-def _check_streams(console: Console, request: SweepRequest) -> None:
+def _check_streams(console: Console, request: SweepRequest, *, show: bool) -> None:
     """Raises `UsageError` for options that exclude each other, and streams that cannot do what is asked of them."""
     rows = (
         (
@@ -161,6 +170,7 @@ def _check_streams(console: Console, request: SweepRequest) -> None:
             "--preview needs a terminal on standard error.",
             "Leave it out: index.html shows the pictures.",
         ),
+        (request.dry_run and show, "--open has no effect with --dry-run.", "Leave one out."),
         (request.dry_run and request.base.force, "--force has no effect with --dry-run.", "Leave one out."),
     )
     for wrong, message, advice in rows:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..stylize.live import PHASES, PLAIN_SECONDS
+from ..stylize.live import PHASES, PLAIN_SECONDS, about
 from ..terminal.console import Console
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def display(console: Console, runner: Runner, *, preview: bool) -> Iterator[Show
         yield PlainLines(console, runner)
     else:
         bars = Bars(console, runner, preview=preview)
-        with bars.progress:
+        with console.moving(bars.progress.live):
             yield bars
 
 
@@ -137,7 +137,4 @@ def time_left(elapsed: float, work: float) -> str:
     """About how long the rest takes; "" where nothing is done yet."""
     if work <= 0:
         return ""
-    seconds = elapsed / work * (1 - work)
-    if seconds < 90:
-        return f"about {seconds:.0f} s left"
-    return f"about {seconds / 60:.0f} min left" if seconds < 5400 else f"about {seconds / 3600:.1f} h left"
+    return f"{about(elapsed / work * (1 - work))} left"

@@ -11,6 +11,7 @@ from typing import Any
 from ...config import MachineConfig, StylizeConfig, options
 from ...naming import beginning, name_of, slug, text_of
 from ...prompts import parse_prompt, parse_style_image
+from ...sample import SAMPLE
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check, without_idle
 from ..terminal.shell import joined
@@ -37,9 +38,18 @@ class SweepRequest:
     grid: bool = True
     dry_run: bool = False
 
+    def is_bare(self) -> bool:
+        """Whether nothing was said of what to make."""
+        base = self.base
+        return base.image is None and not (base.prompts or base.style_images or base.weights or self.ranges)
+
     def with_base(self, **changes: Any) -> SweepRequest:
         """The same with another photo, other prompts, …"""
         return dataclasses.replace(self, base=dataclasses.replace(self.base, **changes))
+
+    def with_seed(self, seed: int | None) -> SweepRequest:
+        """The same with the seed that was drawn, where none was given."""
+        return dataclasses.replace(self, ranges={"seed": (seed,), **self.ranges})
 
     def with_default_ranges(self) -> SweepRequest:
         """Varies what tells most: λ and T1, where they are not fixed."""
@@ -88,14 +98,18 @@ class SweepRequest:
         return dataclasses.replace(self.base, prompts=self.prompts(), settings=settings, output=None)
 
     def folder(self) -> Path:
-        """The sweep's folder: as given, or named after the photo and the prompts, and beside the photo."""
+        """The sweep's folder: as given, or named after the photo and the prompts, and beside the photo.
+
+        Nothing goes into the package's folder, where the sample photo is.
+        """
         if self.base.output is not None:
             return Path(self.base.output)
         words = [parse_prompt(text).text for text in self.prompts()]
         words = words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images]
         photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
         stem = beginning(text_of(photo.stem), 120)
-        return photo.parent / name_of(f"{stem}-{slug(' '.join(words))}-sweep")
+        folder = Path() if photo == SAMPLE else photo.parent
+        return folder / name_of(f"{stem}-{slug(' '.join(words))}-sweep")
 
     def range_words(self) -> str:
         """The options that are varied, as on the command line."""

@@ -6,7 +6,7 @@ import dataclasses
 import random
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...pipeline import Stylizer
     from ...pipeline.style_images import StylePicture
+    from ...sweep.folder import Folder
     from ...sweep.plan import Cell, Plan
     from ...sweep.run import Runner
 
@@ -67,6 +68,8 @@ class SweepAccount:
         if runner is None:
             return f"{what}; nothing was written.", ""
         made, count = len(runner.made), len(runner.plan.possible)
+        if not made:
+            return f"{what}; nothing was written.", ""
         if made == count:
             return f"{what}. Kept: {runner.folder.path}", ""
         return f"{what}. Kept: {made} of {count} cells in {runner.folder.path}", "The same command makes the rest."
@@ -103,17 +106,19 @@ class SweepSession:
         Raises the error of the first cell if none could be made, `SomeFailed` if some could not.
         """
         from ...pipeline.machine import resolve
-        from ...sweep.folder import Folder
 
+        self.account.runner = None
         base = dataclasses.replace(request.base, settings=request.settings())
         image, styles = read_inputs(base, self.notices)
-        folder = Folder(request.folder())
-        self._check_inputs(request, folder.path)
         machine = base.machine()
         chosen = self.models.chosen(machine, request.base.weights)
-        plan = self._plan(request, chosen, styles, folder.saved_seed())
-        known = asked(plan, machine, chosen, image, styles)
-        folder.check(known, force=request.base.force)
+
+        def known(plan: Plan) -> dict[str, Any]:
+            return asked(plan, machine, chosen, image, styles)
+
+        folder, plan = self._settled(request, chosen, styles, known)
+        self._check_inputs(request, folder.path)
+        folder.check(known(plan), force=request.base.force)
         size = self._check(request, plan, image, folder.path)
         self.notices.add([*plan.notices(), *doubts(*(cell.config for cell in plan.possible))])
         if request.dry_run:
@@ -121,8 +126,10 @@ class SweepSession:
             return None
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
         self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
+        # the hashes of the models are known now: the folder may turn out to have a sweep of others
+        folder, plan = self._settled(request, chosen, styles, lambda plan: identity(known(plan), stylizer))
         self._announce(request, plan, image, size, stylizer.networks.machine, folder.path)
-        with folder.claimed(identity(known, stylizer), force=request.base.force):
+        with folder.claimed(identity(known(plan), stylizer), force=request.base.force):
             from ...sweep.run import Runner
 
             runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
@@ -141,6 +148,31 @@ class SweepSession:
         self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
         for name in file_names(plan, grid=request.grid):
             self.console.written(folder / name, planned=True)
+
+    def open(self, swept: Swept) -> None:
+        """Shows the page in the browser; a notice says where it is if that does not work."""
+        from ...sweep.folder import PAGE
+        from ..terminal.opener import open_file
+
+        self.notices.add_again(open_file(swept.runner.folder.path / PAGE))
+
+    def _settled(
+        self, request: SweepRequest, chosen: Literal["lite", "full"], styles: Sequence[StylePicture],
+        known: Callable[[Plan], dict[str, Any]],
+    ) -> tuple[Folder, Plan]:  # fmt: skip
+        """The folder and the plan; a name that is made here is numbered where the folder holds another sweep.
+
+        `known` is what is known of the identity of a plan's sweep. A folder that is given stays as it is.
+        """
+        from ...sweep.folder import Folder
+
+        automatic = request.base.output is None and not request.base.force
+        folder = Folder.free(request.folder()) if automatic else Folder(request.folder())
+        plan = self._plan(request, chosen, styles, folder.saved_seed())
+        while automatic and not folder.may_hold(known(plan)):
+            folder = Folder.free(request.folder(), after=folder)
+            plan = self._plan(request, chosen, styles, folder.saved_seed())
+        return folder, plan
 
     # --- before ------------------------------------------------------------------------------------------------------
     def _plan(
@@ -257,7 +289,7 @@ class SweepSession:
         )  # fmt: skip
         for path in swept.written:
             console.written(path)
-        console.say_command(request.command_words(), "Same again: ")
+        console.say_command(request.with_seed(plan.config.seed).command_words(), "Same again: ")
         if runner.failed:
             for index, error in runner.failed.items():
                 console.say(f"Cell {index + 1} failed: {explain(error).message}", "red")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
 
+    from .keyboard import Moving
+
 LOG = logging.getLogger("diffstyler_cli")
 """Everything that is shown goes there too; --log-file writes it down."""
 LOG.addHandler(logging.NullHandler())  # else logging would print errors by itself
@@ -89,6 +91,8 @@ class Console:
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
+        self.keys_wait = False
+        """Whether keys may wait that were typed while something moved."""
         self._capable = os.environ.get("TERM", "") not in ("dumb", "unknown")
 
     # --- what the terminal can do ------------------------------------------------------------------------------------
@@ -140,6 +144,10 @@ class Console:
             return "CI is set"
         return ""
 
+    def shown(self, text: str) -> str:
+        """`text` as stderr can show it: "lambda" for "λ" where it is ASCII. What is printed here needs it not."""
+        return text if self.unicode else text.encode("ascii", "diffstyler-plain").decode("ascii")
+
     # --- for a person: stderr ----------------------------------------------------------------------------------------
     def say(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
         """One line for a person; none with --quiet. A `verbatim` one is not wrapped at words."""
@@ -165,8 +173,29 @@ class Console:
         if not self.live:
             yield
             return
-        with self.rich.status(f"{what}...", spinner="dots" if self.unicode else "line"):
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        spinner = Spinner("dots" if self.unicode else "line", f"{what}...", style="green")
+        with self.moving(Live(spinner, console=self.rich, refresh_per_second=12.5, transient=True)):
             yield
+
+    @contextmanager
+    def moving(self, live: Moving) -> Iterator[None]:
+        """Shows something that moves; keys that are typed meanwhile neither show nor answer the next question."""
+        from .keyboard import moving
+
+        self.keys_wait = True
+        with moving(live):
+            yield
+
+    def forget_keys(self) -> None:
+        """Called before a question: drops what was typed while something moved."""
+        from .keyboard import forget_keys
+
+        if self.keys_wait:
+            forget_keys()
+        self.keys_wait = False
 
     def fail(self, failure: Failure) -> None:
         """The two lines of an error; always shown. An interruption was wanted, so it is not called an error."""

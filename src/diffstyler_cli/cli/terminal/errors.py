@@ -33,11 +33,19 @@ MEMORY_ADVICE = "Try a smaller --size, --dtype bf16, or --guide none, which need
 
 
 class Interrupted(DiffStylerError):
-    """Ctrl-C or SIGTERM; carries the exit code that goes with it."""
+    """Ctrl-C or SIGTERM; carries the exit code that goes with it.
 
-    def __init__(self, code: int, message: str, advice: str = "") -> None:
+    `leaves`: it ends the menu, too, that the command was chosen from.
+    """
+
+    def __init__(self, code: int, message: str, advice: str = "", *, leaves: bool = False) -> None:
         super().__init__(message, advice)
         self.code = code
+        self.leaves = leaves
+
+
+class Left(KeyboardInterrupt):
+    """Ctrl-C at a question: the person leaves, and nothing was under way."""
 
 
 class Terminated(BaseException):

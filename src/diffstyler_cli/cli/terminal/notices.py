@@ -20,3 +20,10 @@ class Notices:
             if text not in self.texts:
                 self.texts.append(text)
                 self._console.say(text, "yellow")
+
+    def add_again(self, text: str) -> None:
+        """Shows a text even if it was shown before; "" is none."""
+        if text in self.texts:
+            self._console.say(text, "yellow")
+        elif text:
+            self.add(text)
