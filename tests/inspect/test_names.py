@@ -46,6 +46,6 @@ def test_the_command_that_is_shown_finds_the_photo(cli: Any, photo: Path, stem: 
 
 def test_a_prompt_in_an_ascii_locale(process: Any, photo: Path) -> None:
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    outcome = process("stylize", photo, "\u6d6e\u4e16\u7d75", "--seed", "1", **locale)
+    outcome = process("stylize", photo, "\u6d77\u306e\u6ce2", "--seed", "1", **locale)
     assert outcome.code == 0, outcome.err
-    assert os.fsencode("photo-\u6d6e\u4e16\u7d75.png") in os.listdir(os.fsencode(photo.parent))
+    assert os.fsencode("photo-\u6d77\u306e\u6ce2.png") in os.listdir(os.fsencode(photo.parent))

@@ -29,6 +29,7 @@ FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
 MOST_PIXELS = 10**12
 """The largest --max-pixels; no picture that fits into a memory has more."""
 PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
+AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 

@@ -143,6 +143,11 @@ def write_image(
     return notes
 
 
+def notes_of(image: Image.Image, path: Path, recipe: Recipe | None = None) -> list[str]:
+    """The notes that `write_image` would return, without writing."""
+    return _encode(image, output_format(path), recipe)[1]
+
+
 def write_numbered(image: Image.Image, path: Path, recipe: Recipe | None = None) -> tuple[Path, list[str]]:
     """As `write_image`, at `path` or, where that is taken, the next free number; returns where, and the notes."""
     data, notes = _encode(image, output_format(path), recipe)

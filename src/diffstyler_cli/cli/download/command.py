@@ -29,7 +29,7 @@ FP32 = "Keep the diffusion networks as fp32: twice the size, exact."
 MODELS = "Model set. lite is built in: nothing to do. (default full)"
 
 
-@scaffold(no_input="Never ask.")
+@scaffold(no_input="Never ask.", strict=None)
 def command(
     call: Call,
     *,

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...config import PANEL_STYLE
 from ...errors import UsageError
-from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, readable, whole
+from ...naming import cut
+from ..options import AS_TYPED, FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, readable, whole
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
+from ..terminal.shell import joined as shell_words
+from .operands import check_operands, only_a_style
 from .request import Request, check
+from .wording import Reader
 
 if TYPE_CHECKING:
     from .session import Session
@@ -24,6 +29,7 @@ SUMMARY = "Stylise a photo by a prompt."
 MOST_VARIATIONS = 999
 
 PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
+PROMPT = "A prompt, said outright; repeatable, blended with those that follow the photo."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
     'A .png, .jpg or .webp file, a folder, or "-" for PNG bytes on standard output. '
@@ -47,12 +53,15 @@ def command(
     *,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", show_default=False, help=PHOTO)] = None,
     prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
+    named: Annotated[list[str] | None, option(PANEL_STYLE, PROMPT, "-p", "--prompt", takes="TEXT[:w]")] = None,
+    styles: Annotated[list[str] | None, typer.Option("--style", hidden=True)] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     variations: Annotated[str, option(FILES, VARIATIONS, "-n", "--variations", takes=f"1..{MOST_VARIATIONS}")] = "1",
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     no_metadata: Annotated[bool, option(FILES, NO_METADATA, "--no-metadata")] = False,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
+    as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     preview_path: Annotated[Path | None, option(TERMINAL, PREVIEW_PATH, "--preview-path", takes="FILE")] = None,
@@ -65,7 +74,7 @@ def command(
     """
     request = Request(
         image=None if image is None else str(image),
-        prompts=tuple(map(readable, prompts or ())),
+        prompts=tuple(map(readable, [*(prompts or ()), *(named or ()), *(styles or ())])),
         style_images=tuple(style_images or ()),
         settings=settings,
         weights=weights,
@@ -83,11 +92,28 @@ def command(
     session = Session(call.console, call.state.models)
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, interactive=interactive)
+    if not as_typed:
+        check_operands(request, call.state.arguments)
+        request = _style_alone(call, session, request)
     check(request)
-    _run(call, session, request, interactive=interactive)
+    reader = None if as_typed else Reader(call.console, session.notices, call.may_ask and request.output != "-")
+    if reader is not None:
+        request = reader.read(request, len(request.prompts) - len([*(named or ()), *(styles or ())]))
+    _run(call, session, request, reader, interactive=interactive)
 
 
-def _run(call: Call, session: Session, request: Request, *, interactive: bool) -> None:
+def _style_alone(call: Call, session: Session, request: Request) -> Request:
+    """The request whose photo is to be asked for, where a style was given and none. Raises `UsageError`."""
+    if not only_a_style(request):
+        return request
+    style = str(request.image)
+    if not call.may_ask or request.output == "-":
+        words = shell_words(["diffstyler", "stylize", "photo.png", style])
+        raise UsageError(f"No photo is given: {cut(style)} is the name of a style.", f"Name one: {words}")
+    return dataclasses.replace(request, image=None, prompts=(style,))
+
+
+def _run(call: Call, session: Session, request: Request, reader: Reader | None, *, interactive: bool) -> None:
     missing = request.image is None or not (request.prompts or request.style_images)
     if not missing and not interactive:
         session.run(request)
@@ -98,8 +124,11 @@ def _run(call: Call, session: Session, request: Request, *, interactive: bool) -
     from ..terminal.preview import why_not
     from .menu import ask_missing, what_next
 
+    typed = not request.prompts
     request = ask_missing(call.console, request)
     check(request)
+    if typed and reader is not None:
+        request = reader.read(request, 0)
     # a person who was asked watches: show the picture where the terminal can
     watched = dataclasses.replace(request, preview=request.preview or not why_not(call.console))
     what_next(session, session.run(watched), call.state.dispatch)

@@ -10,10 +10,10 @@ from typing import Any
 
 from ...config import MachineConfig, StylizeConfig, options
 from ...errors import UsageError, WeightsError
-from ...naming import cut
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ..options import arguments
 from ..terminal.shell import joined
+from .typed import forgotten_quotes, is_read_otherwise, no_word
 
 LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
 
@@ -78,10 +78,16 @@ class Request:
             words += ["-n", str(self.variations)]
         if self.max_pixels is not None:
             words += ["--max-pixels", str(self.max_pixels)]
+        words += ["--as-typed"] * self._as_typed()
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
         # a prompt that starts with "-" has to stand behind "--"
         last = any(word.startswith("-") for word in self.prompts)
         return [command, *([*words, "--", *operands] if last else [*operands, *words])]
+
+    def _as_typed(self) -> bool:
+        """Whether these prompts, typed anew, would be taken for others."""
+        machine = self.machine()
+        return bool(forgotten_quotes(self.prompts)) or any(is_read_otherwise(text, machine) for text in self.prompts)
 
     def command_line(self, command: str = "stylize", options: Sequence[str] = ()) -> str:
         """The shell-quoted command of `words`."""
@@ -107,9 +113,7 @@ def _check_prompts(request: Request, config: StylizeConfig) -> None:
     prompts = request.parsed_prompts()
     for prompt in prompts:
         if not any(character.isalnum() for character in prompt.text):
-            raise UsageError(
-                f"The prompt {cut(prompt.text)} has no word in it.", 'Say the style in words, as in "oil painting".'
-            )
+            raise no_word(prompt)
     asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
     weights = [config.prompt_weight if part.weight is None else part.weight for part in asked]
     if weights and not any(weights) and (config.guidance_scale > 0 or config.noise_iters > 0):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import StylizeConfig
-from ...errors import NumericalError, OutputError
+from ...errors import InputImageError, NumericalError, OutputError
 from ...t1 import LONG, T1
 from ..models import LoadedModels
 from ..terminal.console import LOG, Console
@@ -168,7 +168,7 @@ class Session:
 
         Raises `OutputError` where it could not go there; then it is kept elsewhere, and the message says where.
         """
-        from ...images.write import encode_image
+        from ...images.write import encode_image, notes_of
 
         if picture.path is None:
             data = encode_image(picture.image, "PNG", picture.recipe)
@@ -182,6 +182,8 @@ class Session:
             return picture
         with uninterrupted():
             try:
+                if self.console.strict:
+                    self.notices.add(notes_of(picture.image, picture.path, picture.recipe))
                 path, notes = job.outputs.write(picture.image, picture.path, picture.recipe)
             except OutputError as error:
                 raise self._keep(picture, job, error) from error
@@ -228,7 +230,7 @@ class Session:
                 write_preview(event.preview(), path)
                 self._previewed = True
             except (OutputError, OSError) as error:  # a picture is not lost for want of its preview
-                self.notices.add(f"No preview file: {explain(error).message}")
+                self.notices.add(f"No preview file: {explain(error).message}", late=True)
 
 
 def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
@@ -238,10 +240,10 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
 
     limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
     source = read_image("-" if request.image in (None, "-") else Path(str(request.image)), limit)
-    notices.add(source.notes)
+    notices.add(source.notes, InputImageError)
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
-        notices.add(style.loaded.notes)
+        notices.add(style.loaded.notes, InputImageError)
     return source, styles
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...config import PANEL_STYLE
 from ...errors import UsageError
+from ...naming import cut
 from ...sample import SAMPLE, SAMPLE_PROMPT
 from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
-from ..options import FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, parse, readable, whole
+from ..options import AS_TYPED, FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, parse, readable, whole
 from ..scaffold import Call, scaffold
+from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
+from ..stylize.wording import Reader
 from ..terminal.console import Console, is_terminal
+from ..terminal.shell import joined
 from .request import SweepRequest
 
 if TYPE_CHECKING:
@@ -50,10 +56,11 @@ def command(
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
-    each_prompt: Annotated[list[str] | None, option(SHOWN, EACH, "--prompt", takes="TEXT[:w]")] = None,
+    each_prompt: Annotated[list[str] | None, option(SHOWN, EACH, "-p", "--prompt", takes="TEXT[:w]")] = None,
     batch: Annotated[str, option(SHOWN, BATCH, "--batch", takes="auto|N")] = "auto",
     no_grid: Annotated[bool, option(SHOWN, NO_GRID, "--no-grid")] = False,
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
+    as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     weights: Mapping[str, Path],
@@ -90,6 +97,11 @@ def command(
     session = SweepSession(call.console, call.state.models)
     call.account = session.account
     _check_streams(call.console, request)
+    if not as_typed:
+        every = dataclasses.replace(base, prompts=(*base.prompts, *ranges.get(PROMPT, ())))
+        check_operands(every, call.state.arguments)
+        _check_style(base)
+        request = _meant(Reader(call.console, session.notices, call.may_ask), request)
     request = _completed(request, session)
     request.check()
     done = session.run(request)
@@ -97,6 +109,26 @@ def command(
         from .menu import what_next
 
         what_next(session, done, call.state.dispatch)
+
+
+def _check_style(base: Request) -> None:
+    """Raises `UsageError` where a style stands in the photo's place."""
+    if only_a_style(base):
+        words = [joined(["diffstyler", "sweep", *operands, str(base.image)]) for operands in (["photo.png"], ["-p"])]
+        raise UsageError(
+            f"No photo is given: {cut(str(base.image))} is the name of a style.",
+            f"Name one: {words[0]}; or take the built-in sample photo: {words[1]}",
+        )
+
+
+def _meant(reader: Reader, request: SweepRequest) -> SweepRequest:
+    """The request with its prompts as they are meant."""
+    one = dataclasses.replace(request.base, settings=request.settings())
+    request = request.with_base(prompts=reader.read(one, len(one.prompts)).prompts)
+    if PROMPT not in request.ranges:
+        return request
+    each = parse_prompts(list(reader.read_all(request.ranges[PROMPT], one)))
+    return dataclasses.replace(request, ranges={**request.ranges, PROMPT: each})
 
 
 def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:

@@ -13,6 +13,7 @@ from ...naming import slug
 from ...prompts import parse_prompt, parse_style_image
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check
+from ..stylize.typed import is_read_otherwise
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
@@ -99,6 +100,9 @@ class SweepRequest:
         if self.batch is not None:
             words += ["--batch", str(self.batch)]
         words += ["--no-grid"] * (not self.grid)
+        machine = dataclasses.replace(self.base, settings=self.settings()).machine()
+        if any(is_read_otherwise(prompt, machine) for prompt in self.ranges.get(PROMPT, ())):
+            words.append("--as-typed")
         return dataclasses.replace(self.base, settings=self.settings(), force=False).command_line("sweep", words)
 
     def _words(self, name: str) -> list[str]:

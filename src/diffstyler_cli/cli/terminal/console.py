@@ -84,11 +84,13 @@ class Console:
     Args:
         quiet: nothing but results and errors.
         json: results as one JSON document, so that paths are not printed.
+        strict: what would be a notice is an error.
     """
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, json: bool = False, strict: bool = False) -> None:
         self.quiet = quiet
         self.json = json
+        self.strict = strict
         self._capable = os.environ.get("TERM", "") not in ("dumb", "unknown")
 
     # --- what the terminal can do ------------------------------------------------------------------------------------
