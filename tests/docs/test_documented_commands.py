@@ -133,9 +133,12 @@ def test_the_examples_of_help_work(cli: Callable[..., Outcome], folder: Path, mo
         found |= set(re.findall(rf"diffstyler (?:{'|'.join(COMMANDS)}) [^│\n]*\w[\"']?", text))
     examples = [line for line in found if re.search(r"[\"']|\.png|\.jpg", line)]
     assert examples, found
-    for line in examples:
+    assert cli("stylize", "photo.png", "woodcut", *QUICK, "-q", "-o", "out.png").code == 0
+    for line in map(bare, examples):
         arguments = shlex.split(line)[1:]
-        if arguments[0] != "sweep":
+        if re.search(r"[|>]", line):
+            in_shell(folder, line)
+        elif arguments[0] != "sweep":
             assert cli(*arguments, *(QUICK if arguments[0] == "stylize" else ())).code == 0, line
 
 

@@ -24,12 +24,14 @@ from .models import LoadedModels
 from .options import TERMINAL, option, parse, settings_parameters, weights_parameters
 from .terminal.console import Console
 from .terminal.errors import Failure, Interrupted, Terminated, explain
+from .terminal.help import Page, help_options
 from .terminal.log import LOG_FILE, open_log
 
 JSON = "Print one JSON document in place of the paths."
 QUIET = "Print nothing but the paths and errors."
 NO_INPUT = "Never ask; what is missing is an error (exit code 2)."
 STRICT = "Make every notice (an unknown word, a photo read otherwise, ...) an error, before anything is written."
+_NO_PAGE = Page()
 DEBUG = "Show the traceback of an error, and all warnings."
 
 
@@ -88,6 +90,7 @@ def scaffold(
     quiet: str = QUIET,
     no_input: str | None = NO_INPUT,
     strict: str | None = STRICT,
+    page: Page = _NO_PAGE,
     read: Callable[[str, str | bool], Any] = parse,
 ) -> Callable[[Callable[..., None]], Callable[..., int]]:
     """Makes a command of a function (call: Call, *, …) -> None.
@@ -95,6 +98,7 @@ def scaffold(
     Args:
         json, quiet, no_input, strict: help of these options; without `no_input` the command never asks, without
             `strict` it has no notices.
+        page: what --help shows beside the options.
         read: makes a value of a setting's name and text; errors in it come before the command's own.
     """
 
@@ -105,7 +109,7 @@ def scaffold(
         parameters = [_context()]
         for parameter in own:
             parameters += groups.get(parameter.name, [parameter])
-        parameters += _common(json, quiet, no_input, strict)
+        parameters += [*_common(json, quiet, no_input, strict), *_help(page)]
 
         @functools.wraps(body)
         def command(context: typer.Context, **given: Any) -> int:
@@ -118,6 +122,7 @@ def scaffold(
             if "weights" in signature.parameters:
                 paths = {p.name.removesuffix("_weights"): given.pop(p.name) for p in groups["weights"]}
                 used["weights"] = {key: path for key, path in paths.items() if path is not None}
+            del given["show_help"], given["show_all"]  # those have left before
             console = state.console = Console(
                 quiet=given.pop("quiet"), json=given.pop("json"), strict=given.pop("strict", False)
             )
@@ -204,4 +209,11 @@ def _common(json: str, quiet: str, no_input: str | None, strict: str | None) -> 
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
         for name, kind, made, default in rows
         if {"no_input": no_input, "strict": strict}.get(name, "") is not None
+    ]
+
+
+def _help(page: Page) -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in help_options(page)
     ]

@@ -13,9 +13,22 @@ import typer
 from ...config import PANEL_STYLE
 from ...errors import UsageError
 from ...naming import cut
-from ..options import AS_TYPED, FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, readable, whole
+from ..options import (
+    AS_TYPED,
+    FILES,
+    PIXELS,
+    STYLE_IMAGE,
+    TERMINAL,
+    max_pixels,
+    option,
+    prompt_argument,
+    prompt_option,
+    readable,
+    whole,
+)
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
+from ..terminal.help import Page
 from ..terminal.shell import joined as shell_words
 from .operands import check_operands, only_a_style
 from .request import Request, check
@@ -29,6 +42,7 @@ SUMMARY = "Stylise a photo by a prompt."
 MOST_VARIATIONS = 999
 
 PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
+LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
 PROMPT = "A prompt, said outright; repeatable, blended with those that follow the photo."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
@@ -47,13 +61,30 @@ INTERACTIVE = (
 )
 
 
-@scaffold(quiet=QUIET)
+PAGE = Page(
+    (
+        'diffstyler stylize photo.png "oil painting"',
+        'diffstyler stylize photo.png "woodcut:2" "misty sea"',
+        "diffstyler stylize - woodcut -o - < photo.png > out.png",
+        "diffstyler stylize  # asks for the photo and the style",
+    ),
+    (
+        *("--prompt", "--style-image", "--list-styles", "--lambda", "--size", "--seed", "--variations", "--output"),
+        *("--force", "--models", "--preview", "--yes", "--json", "--help"),
+    ),
+)
+
+
+@scaffold(quiet=QUIET, page=PAGE)
 def command(
     call: Call,
     *,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", show_default=False, help=PHOTO)] = None,
-    prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
-    named: Annotated[list[str] | None, option(PANEL_STYLE, PROMPT, "-p", "--prompt", takes="TEXT[:w]")] = None,
+    prompts: Annotated[
+        list[str] | None,
+        prompt_argument(PROMPTS),
+    ] = None,
+    named: Annotated[list[str] | None, prompt_option(PANEL_STYLE, PROMPT)] = None,
     styles: Annotated[list[str] | None, typer.Option("--style", hidden=True)] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
@@ -61,6 +92,7 @@ def command(
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     no_metadata: Annotated[bool, option(FILES, NO_METADATA, "--no-metadata")] = False,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
+    list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
@@ -72,6 +104,9 @@ def command(
 
     Works at once with the built-in models. At a terminal, what is left out is asked for.
     """
+    if list_styles:
+        words = ["inspect", "--styles", *["--json"] * call.console.json, *["-q"] * call.console.quiet]
+        raise typer.Exit(call.state.dispatch(words))
     request = Request(
         image=None if image is None else str(image),
         prompts=tuple(map(readable, [*(prompts or ()), *(named or ()), *(styles or ())])),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...errors import UsageError
@@ -68,12 +68,33 @@ def only_a_style(request: Request) -> bool:
     return alone and image is not None and not os.path.lexists(image) and names_a_style(image)
 
 
+def is_address(path: str) -> bool:
+    """Whether `path` is the address of something elsewhere."""
+    match = _ADDRESS.match(path)
+    return match is not None and match[1].lower() != "file" and not os.path.lexists(path)
+
+
+def refuse_addresses(paths: Iterable[str], typed: Sequence[str], option: str) -> None:
+    """Raises `UsageError` where one of the files that `option` names is an address."""
+    for path in filter(is_address, paths):
+        address = raw(path, typed)
+        raise UsageError(
+            f"{option} takes a file, and {cut(address)} is an address.", f"Get it first: curl -LO {quoted(address)}"
+        )
+
+
+def raw(path: str, typed: Sequence[str]) -> str:
+    """A path as it was typed: as a `Path` an address has lost a slash."""
+    return next((word for word in typed if _same(word, path)), path)
+
+
 def _check_address(line: _Line) -> None:
     image = line.request.image or ""
+    refuse_addresses((str(style.path) for style in line.request.parsed_style_images()), line.typed, "--style-image")
     match = _ADDRESS.match(image)
-    if match is None or match[1].lower() == "file" or os.path.lexists(image):
+    if match is None or not is_address(image):
         return
-    address = line.raw(image)
+    address = raw(image, line.typed)
     if match[1].lower() in _FETCHED:
         raise UsageError(
             f"The photo is an address, {cut(address)}; photos are files, or come from standard input.",
@@ -92,10 +113,6 @@ class _Line:
         self.request = request
         self.typed = list(typed)
         self.texts = [parse_prompt(prompt).text for prompt in request.prompts]
-
-    def raw(self, image: str) -> str:
-        """The photo as it was typed: a path has lost a slash of an address."""
-        return next((word for word in self.typed if _same(word, image)), image)
 
     def with_photo(self, photo: str) -> str:
         """The line with another photo."""

@@ -15,12 +15,26 @@ from ...errors import UsageError
 from ...naming import cut
 from ...sample import SAMPLE, SAMPLE_PROMPT
 from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
-from ..options import AS_TYPED, FILES, PIXELS, STYLE_IMAGE, TERMINAL, max_pixels, option, parse, readable, whole
+from ..options import (
+    AS_TYPED,
+    FILES,
+    PIXELS,
+    STYLE_IMAGE,
+    TERMINAL,
+    max_pixels,
+    option,
+    parse,
+    prompt_argument,
+    prompt_option,
+    readable,
+    whole,
+)
 from ..scaffold import Call, scaffold
 from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
 from ..stylize.wording import Reader
 from ..terminal.console import Console, is_terminal
+from ..terminal.help import Page
 from ..terminal.shell import joined
 from .request import SweepRequest
 
@@ -46,17 +60,33 @@ def _read(name: str, value: str | bool) -> Any:
     return parse_values(name, str(value)) if name in swept() else (parse(name, value),)
 
 
-@scaffold(no_input=NO_INPUT, read=_read)
+PAGE = Page(
+    (
+        "diffstyler sweep photo.png woodcut --lambda 0:1:0.25",
+        'diffstyler sweep photo.png -p woodcut -p "pop art"',
+        "diffstyler sweep  # a sample photo, what tells most",
+    ),
+    (
+        *("--prompt", "--lambda", "--t1", "--steps", "--prompt-weight", "--seed", "--size", "--output", "--dry-run"),
+        *("--force", "--models", "--yes", "--json", "--help"),
+    ),
+)
+
+
+@scaffold(no_input=NO_INPUT, page=PAGE, read=_read)
 def command(
     call: Call,
     *,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", show_default=False, help=PHOTO)] = None,
-    prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
+    prompts: Annotated[
+        list[str] | None,
+        prompt_argument(PROMPTS),
+    ] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="DIR")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
-    each_prompt: Annotated[list[str] | None, option(SHOWN, EACH, "-p", "--prompt", takes="TEXT[:w]")] = None,
+    each_prompt: Annotated[list[str] | None, prompt_option(SHOWN, EACH)] = None,
     batch: Annotated[str, option(SHOWN, BATCH, "--batch", takes="auto|N")] = "auto",
     no_grid: Annotated[bool, option(SHOWN, NO_GRID, "--no-grid")] = False,
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,

@@ -132,6 +132,11 @@ def foreign_name(text: str) -> str:
     return "" if name is None or name.own else name.text
 
 
+def in_other_languages(style: str) -> dict[str, list[str]]:
+    """The names of a style, by its key, in each language (ISO 639-1)."""
+    return _table()[style]
+
+
 def names_a_style(text: str) -> bool:
     """Whether `text` as a whole is a style's name, in whatever spelling or language."""
     return any(key in _names() for key in _keys(text))
