@@ -1,7 +1,6 @@
 """Every `diffstyler ...` line of README.md, docs/*.md and --help works as written; so does the README's Python block.
 
-The stand-in pipeline paints; sweeps, which it cannot play, are planned with --dry-run. docs/pipelines.md has its own
-tests, in tests/pipelines; docs/faults.md has no command.
+The stand-in pipeline paints; sweeps, which it cannot play, are planned with --dry-run. docs/faults.md has no command.
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "pipelines.md")]
+OWN = ("pipelines.md", "mistakes.md")
+"""Documents with tests of their own: tests/pipelines, tests/cli/test_mistakes.py."""
+DOCUMENTS = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in OWN)]
 
 ELSEWHERE = {
     "diffstyler stylize": "asks, at a terminal: tests/cli/test_interactive.py",

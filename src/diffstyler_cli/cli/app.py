@@ -157,9 +157,8 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
     first = arguments[0] if arguments else ""
     failure = explain(error, f"diffstyler {first}" if first in COMMANDS else "diffstyler")
     if failure.code == 2 and first and first not in COMMANDS:
-        close = difflib.get_close_matches(first, COMMANDS, n=1)
-        if close or os.path.exists(first):
-            meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
+        meant = _meant(list(arguments))
+        if meant:
             failure = Failure(2, failure.message, f"Did you mean: {shlex.join(['diffstyler', *meant])}")
     file = next((word for word in arguments if word.startswith("-") and word != "-" and os.path.isfile(word)), "")
     if failure.code == 2 and file and type(error).__name__ == "NoSuchOption":
@@ -173,6 +172,23 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
     except BrokenPipeError:
         return 141
     return failure.code
+
+
+def _meant(arguments: list[str]) -> list[str]:
+    """The command line that was meant by one whose first word is no command; [] where nobody knows."""
+    first, *rest = arguments
+    close = difflib.get_close_matches(first, COMMANDS, n=1)
+    if close:
+        return [*close, *rest]
+    if os.path.exists(first):
+        return ["stylize", *arguments]
+
+    from ..models.lite.words import names_a_style
+
+    photos = [word for word in rest if os.path.isfile(word)]
+    if photos:
+        return ["stylize", photos[0], *(word for word in arguments if word != photos[0])]
+    return ["stylize", "photo.png", *arguments] if names_a_style(first) else []
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
