@@ -258,7 +258,7 @@ def _check(config: StylizeConfig | MachineConfig) -> None:
         if not (low <= value <= high):  # NaN is in no range
             raise UsageError(
                 f"{o.flag} {shown(value)} is outside [{shown(low)}, {shown(high)}].",
-                f"Give {o.flag} a value in that range; see diffstyler stylize --help.",
+                f"Give {o.flag} a value in that range; see diffstyler stylize --help-all.",
             )
 
 

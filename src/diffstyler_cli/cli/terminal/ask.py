@@ -30,7 +30,7 @@ IMAGE_SUFFIXES = frozenset(
 def pick_command(console: Console, commands: Sequence[tuple[str, str]]) -> list[str]:
     """Offers (name, summary) pairs and help; returns the arguments to go on with, [] to leave."""
     rows = {f"{summary.rstrip('.')}  (diffstyler {name})": [name] for name, summary in commands}
-    rows["See all options  (diffstyler stylize --help)"] = ["stylize", "--help"]
+    rows["See all options  (diffstyler stylize --help-all)"] = ["stylize", "--help-all"]
     rows["Leave"] = []
     return rows[pick(console, "What would you like to do?", list(rows))]
 
