@@ -296,7 +296,7 @@ def _check_range(option: Option, value: float) -> None:
     if not (low <= value <= high):  # NaN is in no range
         raise UsageError(
             f"{option.flag} {shown(value)} is outside [{shown(low)}, {shown(high)}].",
-            f"Give {option.flag} a value in that range; see diffstyler stylize --help.",
+            f"Give {option.flag} a value in that range; see diffstyler stylize --help-all.",
         )
 
 

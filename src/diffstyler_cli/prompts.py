@@ -15,6 +15,7 @@ from .naming import cut, exact
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 _HOST = re.compile(r"//(?:\[[^\s\]]*\]|[^\s/:]+)$")
+_FILE = re.compile(r"file:/(?:/?/?localhost/|/*)", re.IGNORECASE)
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 
 
@@ -55,13 +56,26 @@ def parse_style_image(argument: str) -> StyleImage:
 
     An argument that is as a whole the name of a file is that path, whatever its name ends in.
     """
-    argument = os.path.expanduser(argument)
+    argument = path_of(argument)
     if os.path.isfile(argument):
         return StyleImage(Path(argument))
     path, weight = _split(argument)
     if not path.strip():
         raise UsageError("A style image's path is empty.", "Give a file, as in --style-image painting.jpg:2.")
     return StyleImage(Path(path), weight)
+
+
+def path_of(text: str) -> str:
+    """The path that `text` names: with the home folder for "~", and without the form of a file:// address.
+
+    What is as a whole the name of a file is that path. A `Path` may have taken slashes from an address before.
+    """
+    match = _FILE.match(text)
+    if match is None or os.path.lexists(text):
+        return os.path.expanduser(text)
+    from urllib.parse import unquote
+
+    return unquote("/" + text[match.end() :], errors="surrogateescape")
 
 
 def render_prompt(prompt: Prompt) -> str:

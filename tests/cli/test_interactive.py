@@ -93,7 +93,7 @@ def test_ctrl_c_at_the_first_question_leaves_cleanly(terminal: Any, photo: Path,
 
 
 def test_a_photo_that_is_not_there_is_said_before_the_style_is_asked(terminal: Any, photo: Path) -> None:
-    window = terminal("stylize", "oil painting")
+    window = terminal("stylize", "gone")
     assert window.end() == 3
     assert "Which style?" not in window.text()
 

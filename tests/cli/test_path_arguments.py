@@ -54,3 +54,42 @@ def test_a_file_that_begins_like_an_option_is_named_in_the_advice(cli: Cli, phot
     assert outcome.code == 2
     assert outcome.err.splitlines()[-1] == "For the file of that name write ./-x.png"
     assert cli("stylize", "./-x.png", "oil", *QUICK).code == 0
+
+
+def test_a_file_address_is_the_path_that_it_names(cli: Cli, photo: Path, home: Path) -> None:
+    shutil.copy(photo, home / "a b.png")
+    address = f"file://{home}/a%20b.png"
+    outcome = cli(
+        "stylize", address, "oil", "--style-image", f"{address}:2", "-o", f"file://localhost{home}/out.png", *QUICK
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.decode().strip() == str(home / "out.png")
+    line = next(line for line in outcome.err.splitlines() if line.startswith("Same again"))
+    assert f"'{home}/a b.png' oil" in line
+    assert cli("inspect", f"FILE://{home}/out.png").code == 0
+
+
+def test_a_file_whose_name_is_like_an_address_is_that_file(cli: Cli, photo: Path) -> None:
+    for folder in ("file:", "http:"):
+        Path(folder).mkdir()
+        shutil.copy(photo, f"{folder}/a%20b.png")
+        assert cli("stylize", f"{folder}/a%20b.png", "oil", "-o", f"{folder[:-1]}.png", *QUICK).code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["download", "--cache-dir", "~/cache", "--list"],
+        ["download", "--from", "~/old", "--cache-dir", "~/cache"],
+        ["inspect", "~/out.png", "--command", "--photo", "~/in.png", "-o", "~/again.png"],
+        ["stylize", "~/in.png", "oil", "--photo-weights", "~/gone.safetensors"],
+    ],
+    ids=" ".join,
+)
+def test_no_path_keeps_its_tilde(cli: Cli, photo: Path, home: Path, arguments: list[str]) -> None:
+    shutil.copy(photo, home / "in.png")
+    (home / "old").mkdir()
+    assert cli("stylize", home / "in.png", "oil", "-o", home / "out.png", *QUICK).code == 0
+    outcome = cli(*arguments)
+    assert "~/" not in outcome.out.decode() + outcome.err
+    assert not Path("~").exists()

@@ -38,10 +38,10 @@ def test_settings_survive_the_way_through_the_command_line(name: str, data: st.D
 
 def test_the_command_line_is_quoted_for_a_shell() -> None:
     asked = Request(
-        "my photo.png", ("it's [red]", "b:2"), ("a b.jpg:2",), {"lam": 0.5, "round_trip": True}, output="o.png"
+        "my photo.png", ("it's [red]", "blue:2"), ("a b.jpg:2",), {"lam": 0.5, "round_trip": True}, output="o.png"
     )
     assert shlex.split(asked.command_line()) == [
-        *("diffstyler", "stylize", "my photo.png", "it's [red]", "b:2", "--style-image", "a b.jpg:2"),
+        *("diffstyler", "stylize", "my photo.png", "it's [red]", "blue:2", "--style-image", "a b.jpg:2"),
         *("--lambda", "0.5", "--round-trip", "-o", "o.png"),
     ]
 

@@ -1,7 +1,6 @@
 """Every `diffstyler ...` line of README.md, docs/*.md and --help works as written; so does the README's Python block.
 
-The stand-in pipeline paints; sweeps, which it cannot play, are planned with --dry-run. docs/pipelines.md has its own
-tests, in tests/pipelines; docs/faults.md has no command.
+The stand-in pipeline paints; sweeps, which it cannot play, are planned with --dry-run. docs/faults.md has no command.
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "pipelines.md")]
+OWN = ("pipelines.md", "mistakes.md")
+"""Documents with tests of their own: tests/pipelines, tests/cli/test_mistakes.py."""
+DOCUMENTS = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in OWN)]
 
 ELSEWHERE = {
     "diffstyler stylize": "asks, at a terminal: tests/cli/test_interactive.py",
@@ -134,9 +135,12 @@ def test_the_examples_of_help_work(cli: Callable[..., Outcome], folder: Path, mo
         found |= set(re.findall(rf"diffstyler (?:{'|'.join(COMMANDS)}) [^│\n]*\w[\"']?", text))
     examples = [line for line in found if re.search(r"[\"']|\.png|\.jpg", line)]
     assert examples, found
-    for line in examples:
+    assert cli("stylize", "photo.png", "woodcut", *QUICK, "-q", "-o", "out.png").code == 0
+    for line in map(bare, examples):
         arguments = shlex.split(line)[1:]
-        if arguments[0] != "sweep":
+        if re.search(r"[|>]", line):
+            in_shell(folder, line)
+        elif arguments[0] != "sweep":
             assert cli(*arguments, *(QUICK if arguments[0] == "stylize" else ())).code == 0, line
 
 

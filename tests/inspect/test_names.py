@@ -54,9 +54,9 @@ def test_the_command_that_is_shown_finds_the_photo(cli: Any, photo: Path, stem: 
 
 
 def test_a_prompt_in_an_ascii_locale(process: Any, photo: Path) -> None:
-    outcome = process("stylize", photo, "\u6d6e\u4e16\u7d75", "--seed", "1", **ASCII)
+    outcome = process("stylize", photo, "\u6d77\u306e\u6ce2", "--seed", "1", **ASCII)
     assert outcome.code == 0, outcome.err
-    assert os.fsencode("photo-\u6d6e\u4e16\u7d75.png") in os.listdir(os.fsencode(photo.parent))
+    assert os.fsencode("photo-\u6d77\u306e\u6ce2.png") in os.listdir(os.fsencode(photo.parent))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_names_are_found_again_in_another_locale(
 
 def test_a_sweep_goes_on_in_another_locale(photo: Path) -> None:
     photo = photo.rename(f"{JAPANESE}.png")
-    line = ["sweep", photo, "--prompt", "oil \u6d6e\u4e16\u7d75", "--prompt", "oil", "--seed", "3", "--models", "lite"]
+    line = ["sweep", photo, "--prompt", "oil \u6d77\u306e\u6ce2", "--prompt", "oil", "--seed", "3", "--models", "lite"]
     line += ["--size", "64", "--steps", "1", "--guidance-scale", "0", "--device", "cpu", "--dtype", "fp32"]
 
     def run(*arguments: Any, **locale: str) -> tuple[bytes, str]:
@@ -95,7 +95,7 @@ def test_a_sweep_goes_on_in_another_locale(photo: Path) -> None:
     (folder,) = [path for path in photo.parent.iterdir() if path.is_dir()]
     assert folder.name.startswith(JAPANESE)
     cells = {path.name for path in (folder / "cells").iterdir()}
-    assert cells == {"1-prompt-oil-\u6d6e\u4e16\u7d75.png", "2-prompt-oil.png"}
+    assert cells == {"1-prompt-oil-\u6d77\u306e\u6ce2.png", "2-prompt-oil.png"}
     assert "2 of 2 cells are there already." in run(*line)[1]
     assert "2 of 2 cells are there already." in run(*line, **ASCII)[1]
     for locale in (ASCII, {}):

@@ -9,6 +9,7 @@ from cli_harness import Outcome
 
 from diffstyler_cli.models.lite.scores import LIMITS, style_scores
 from diffstyler_cli.models.lite.styles import STYLES
+from diffstyler_cli.models.lite.words import vocabulary
 
 Cli = Callable[..., Outcome]
 KEYS = [style.key for style in STYLES]
@@ -47,3 +48,20 @@ def test_the_machine_report_says_what_each_network_is(cli: Cli) -> None:
     assert all(name in report for name in ("lite-photo", "lite-art", "cc12m_1_cfg", "wikiart_256", "0.00637 to 0.996"))
     networks = json.loads(cli("inspect", "--json").out)["networks"]
     assert {network["prediction"] for network in networks} == {"v"}
+
+
+def test_stylize_lists_the_same_without_a_photo(cli: Cli) -> None:
+    for options in ([], ["--json"]):
+        assert cli("stylize", "--list-styles", *options) == cli("inspect", "--styles", *options)
+    assert cli("stylize", "gone.png", "oil", "--list-styles").code == 0
+
+
+def test_words_of_moods_and_subjects_are_listed_and_known(cli: Cli) -> None:
+    report = " ".join(cli("inspect", "--styles").out.decode().split())
+    document = json.loads(cli("inspect", "--styles", "--json").out)
+    words = [*document["subjects"], *(word for mood in document["moods"].values() for word in mood)]
+    assert len(words) > 40
+    for word in words:
+        assert word in report
+        assert set(word.split()) <= vocabulary()
+    assert document["styles"][0]["languages"]["de"][0] == "Ölgemälde"

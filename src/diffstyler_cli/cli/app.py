@@ -11,25 +11,37 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import UsageError
+from ..naming import cut
 from ..version import __version__
+from .completion import COMPLETION_OPTIONS, CURRENT, INSTALL, SHOW, install_script, prepare, shell_option, show_script
 from .models import LoadedModels
-from .options import markup, spelt_out
+from .options import spelt_out
 from .scaffold import State
 from .terminal.choose import Back
 from .terminal.console import LOG, Console, prepare_streams
-from .terminal.errors import EXIT_CODES, Failure, Interrupted, Terminated, explain
+from .terminal.errors import Failure, Interrupted, Terminated, explain
+from .terminal.help import Page, help_options
 from .terminal.log import close_log
 from .terminal.shell import joined
 
 COMMANDS = ("stylize", "sweep", "inspect", "download")
 """Folders here whose `command.py` has a function `command` and a line `SUMMARY`: a new command is one more of them."""
 
-EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
+PAGE = Page(
+    (
+        'diffstyler stylize photo.png "oil painting"',
+        "diffstyler stylize --list-styles",
+        "diffstyler sweep --lambda 0:1:0.25",
+        "diffstyler  # asks what to do",
+    )
+)
+HELP = [annotation for _, annotation in help_options(PAGE)]
 
 
 def main() -> None:
@@ -81,29 +93,52 @@ def build() -> typer.Typer:
         name="diffstyler",
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        epilog=markup(EPILOG),
+        context_settings={"help_option_names": []},  # ours have examples: terminal/help.py
+        add_completion=False,  # ours take the shell's name: completion.py
+        cls=Group,
     )
+    prepare()
     app.callback(invoke_without_command=True)(_alone)
     for name in COMMANDS:
         module = importlib.import_module(f".{name}.command", __package__)
-        app.command(name, short_help=module.SUMMARY, epilog=markup(EPILOG))(module.command)
+        app.command(name, short_help=module.SUMMARY)(module.command)
+    app.command("help", short_help="Show this page, or that of a command.", hidden=True)(_help)
     return app
+
+
+class Group(TyperGroup):
+    """The commands; an option that takes a shell's name may stand without it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts the name of the current shell where there is none."""
+        for index, word in reversed(list(enumerate(args))):
+            following = args[index + 1 : index + 2]
+            if word in COMPLETION_OPTIONS and (not following or following[0].startswith("-")):
+                args = [*args[: index + 1], CURRENT, *args[index + 1 :]]
+        return super().parse_args(ctx, args)
 
 
 def _alone(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and leave.")] = False,
+    show_completion: Annotated[str | None, shell_option("--show-completion", SHOW)] = None,
+    install_completion: Annotated[str | None, shell_option("--install-completion", INSTALL)] = None,
+    version: Annotated[bool, typer.Option("-V", "--version", metavar="", help="Print the version and leave.")] = False,
+    show_help: HELP[0] = False,  # type: ignore[valid-type]
+    show_all: HELP[1] = False,  # type: ignore[valid-type]
 ) -> int:
     """Turn a photograph into a picture in a style that you can say.
 
-    Alone, at a terminal, it offers what can be done. Try: diffstyler stylize photo.png "oil painting"
+    Alone, at a terminal, it offers what can be done.
     """
     state: State = context.obj
     console = state.console
     if version:
         console.text(f"diffstyler {__version__}")
         raise typer.Exit()
+    for shell, act in ((show_completion, show_script), (install_completion, install_script)):
+        if shell is not None:
+            console.text(act(shell))
+            raise typer.Exit()
     if context.invoked_subcommand is not None:
         return 0
     reason = console.why_not_ask()
@@ -121,13 +156,26 @@ def _alone(
                 raise typer.Exit(code)
 
 
+def _help(
+    context: typer.Context,
+    command: Annotated[str | None, typer.Argument(metavar="COMMAND", show_default=False)] = None,
+) -> int:
+    """Show this page, or that of a command."""
+    words = ["--help"] if command is None else [command, "--help"]
+    if command is not None and command not in COMMANDS:
+        close = difflib.get_close_matches(command, COMMANDS, n=1)
+        advice = f"Did you mean: diffstyler help {close[0]}" if close else f"Commands: {', '.join(COMMANDS)}."
+        raise UsageError(f"There is no command {cut(command)}.", advice)
+    state: State = context.obj
+    raise typer.Exit(state.dispatch(words))
+
+
 def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int:
     first = arguments[0] if arguments else ""
     failure = explain(error, f"diffstyler {first}" if first in COMMANDS else "diffstyler")
     if failure.code == 2 and first and first not in COMMANDS:
-        close = difflib.get_close_matches(first, COMMANDS, n=1)
-        if close or os.path.exists(first):
-            meant = [*close, *arguments[1:]] if close else ["stylize", *arguments]
+        meant = _meant(list(arguments))
+        if meant:
             failure = Failure(2, failure.message, f"Did you mean: {joined(['diffstyler', *meant], console.encoding)}")
     file = next((word for word in arguments if word.startswith("-") and word != "-" and os.path.isfile(word)), "")
     if failure.code == 2 and file and type(error).__name__ == "NoSuchOption":
@@ -141,6 +189,23 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
     except BrokenPipeError:
         return 141
     return failure.code
+
+
+def _meant(arguments: list[str]) -> list[str]:
+    """The command line that was meant by one whose first word is no command; [] where nobody knows."""
+    first, *rest = arguments
+    close = difflib.get_close_matches(first, COMMANDS, n=1)
+    if close:
+        return [*close, *rest]
+    if os.path.exists(first):
+        return ["stylize", *arguments]
+
+    from ..models.lite.words import names_a_style
+
+    photos = [word for word in rest if os.path.isfile(word)]
+    if photos:
+        return ["stylize", photos[0], *(word for word in arguments if word != photos[0])]
+    return ["stylize", "photo.png", *arguments] if names_a_style(first) else []
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -42,7 +42,8 @@ class LoadedModels:
                 )
             self.seconds = time.monotonic() - began
             if stylizer.name == "lite" and machine.models != "lite":
-                notices.add(LITE_NOTICE)
+                console.say(LITE_NOTICE, "yellow")  # a hint: nothing is done otherwise than asked
+                notices.texts.append(LITE_NOTICE)
             notices.add(stylizer.notices)
             where = f"{stylizer.device}, {_dtype(stylizer)}"
             console.say(f"{stylizer.name} models on {where}; loaded in {self.seconds:.1f} s", "dim")

@@ -6,7 +6,7 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 
 from ..config import Option, default_of, kind_of, options, shown
 from ..errors import UsageError
+from ..models.lite.styles import STYLES
 from ..naming import cut, exact
 from ..roles import ROLES
 
@@ -35,12 +36,37 @@ LAST_FRAME = 1000
 KEEP_EXIF_FLAG = "--keep-exif"
 CAMERA = "camera"
 """What --keep-exif keeps where it stands alone."""
+AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 
-def option(panel: str, help: str, *names: str, takes: str = "") -> Any:
-    """A Typer option; `takes` names its value, "" for a flag."""
-    return typer.Option(*names, metavar=takes, help=markup(help), show_default=False, rich_help_panel=panel)
+def option(
+    panel: str, help: str, *names: str, takes: str = "", complete: Callable[[str], list[Any]] | None = None
+) -> Any:
+    """A Typer option; `takes` names its value, "" for a flag; `complete` makes the values that a shell offers."""
+    return typer.Option(
+        *names, metavar=takes, help=markup(help), show_default=False, rich_help_panel=panel, autocompletion=complete
+    )
+
+
+def prompt_argument(help: str) -> Any:
+    """The argument PROMPT."""
+    return typer.Argument(metavar="PROMPT", show_default=False, help=help, autocompletion=complete_style)
+
+
+def prompt_option(panel: str, help: str) -> Any:
+    """The option --prompt."""
+    return option(panel, help, "-p", "--prompt", takes="TEXT[:w]", complete=complete_style)
+
+
+def complete_style(incomplete: str) -> list[tuple[str, str]]:
+    """The style names that a shell offers, with a word on each: the usual one of each style, or all that fit."""
+    if not incomplete:
+        return [(style.names[0], ", ".join(style.names[1:3])) for style in STYLES]
+    names = [(name, style) for style in STYLES for name in (*style.names, *style.artists)]
+    return [
+        (name, "" if name == style.names[0] else style.names[0]) for name, style in names if name.startswith(incomplete)
+    ]
 
 
 def settings_parameters() -> list[inspect.Parameter]:

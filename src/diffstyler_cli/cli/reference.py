@@ -40,6 +40,23 @@ Symbols in brackets are those of the paper. A value that is out of range, and an
 run, are errors (exit code 2), found before any model is loaded.
 """
 
+WORDS = """\
+## Prompts as they are typed
+
+With the lite models, a style's name in another language, in the plural, with hyphens or underscores, or with a slip is
+taken for the style: `Ölgemälde`, `oil paintings` and `oil paintng` for `oil painting`. At a terminal a slip is asked
+about; elsewhere, and for other languages, a notice says what was taken for what. A word that the models know is never
+changed, nor is one of a longer prompt that is only somewhat like a name. With the full models only a plain slip in a
+style's name is mended, for CLIP knows many words and languages.
+
+Words without quotes are joined where they name a style (`stylize photo.jpg oil painting`); other words are blended,
+which a notice says. `--as-typed` takes prompts exactly as they are. Recipes and the commands that are printed hold the
+prompts that were used.
+
+`--strict` makes every notice an error before anything is written: exit code 2, or 3 for how a picture is read. Hints of
+what else there is, and what is found out only after pictures are written, stay notices.
+"""
+
 STREAMS = """\
 ## Streams
 
@@ -127,7 +144,7 @@ def reference() -> str:
     for name in COMMANDS:
         parts.append(_command(f"diffstyler {name}", group.commands[name]))
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
-    parts += [STREAMS, f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n", _errors(), JSON]
+    parts += [WORDS, STREAMS, f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n", _errors(), JSON]
     return "\n".join(parts)
 
 

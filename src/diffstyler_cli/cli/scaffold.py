@@ -18,6 +18,7 @@ import typer
 
 from ..config import PANEL_RUN
 from ..errors import UsageError
+from ..prompts import path_of
 from ..weights.registry import without_userinfo
 from .models import LoadedModels
 from .options import TERMINAL, markup, option, parse, settings_parameters, weights_parameters
@@ -26,12 +27,15 @@ from .presets import merged, preset_names
 from .terminal.choose import Back
 from .terminal.console import Console
 from .terminal.errors import Failure, Interrupted, Left, Terminated, explain
+from .terminal.help import Page, help_options
 from .terminal.log import LOG_FILE, open_log
 
 JSON = "Print one JSON document in place of the paths."
 QUIET = "Print nothing but the paths and errors."
 NO_INPUT = "Never ask; what is missing is an error (exit code 2)."
 PRESET = "Settings from [preset.NAME] in the configuration file (docs/settings.md); options on the line go before them."
+STRICT = "Make every notice (an unknown word, a photo read otherwise, ...) an error, before anything is written."
+_NO_PAGE = Page()
 DEBUG = "Show the traceback of an error, and all warnings."
 
 
@@ -91,13 +95,17 @@ def scaffold(
     json: str = JSON,
     quiet: str = QUIET,
     no_input: str | None = NO_INPUT,
+    strict: str | None = STRICT,
+    page: Page = _NO_PAGE,
     read: Callable[[str, str | bool], Any] = parse,
     writes: Callable[[Mapping[str, Any]], Iterable[Path]] = lambda given: (),
 ) -> Callable[[Callable[..., None]], Callable[..., int]]:
     """Makes a command of a function (call: Call, *, …) -> None.
 
     Args:
-        json, quiet, no_input: help of these options; without `no_input` the command never asks.
+        json, quiet, no_input, strict: help of these options; without `no_input` the command never asks, without
+            `strict` it has no notices.
+        page: what --help shows beside the options.
         read: makes a value of a setting's name and text; errors in it come before the command's own.
         writes: of the arguments, where the command writes beside the paths that they name; a folder with all in it.
     """
@@ -111,7 +119,7 @@ def scaffold(
             parameters += groups.get(parameter.name, [parameter])
             if parameter.name == "settings":
                 parameters.append(_preset())
-        parameters += _common(json, quiet, no_input)
+        parameters += [*_common(json, quiet, no_input, strict), *_help(page)]
 
         @functools.wraps(body)
         def command(context: typer.Context, **given: Any) -> int:
@@ -127,7 +135,10 @@ def scaffold(
             if "weights" in signature.parameters:
                 paths = {p.name.removesuffix("_weights"): given.pop(p.name) for p in groups["weights"]}
                 used["weights"] = {key: path for key, path in paths.items() if path is not None}
-            console = state.console = Console(quiet=given.pop("quiet"), json=given.pop("json"))
+            del given["show_help"], given["show_all"]  # those have left before
+            console = state.console = Console(
+                quiet=given.pop("quiet"), json=given.pop("json"), strict=given.pop("strict", False)
+            )
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
                 check_log(log_file, {**given, **used.get("weights", {})}, writes(given))
@@ -148,7 +159,8 @@ def scaffold(
 def _placed(value: Any, arguments: Sequence[str]) -> Any:
     """A path, or each of several, as a shell would have given it.
 
-    "~" is the home folder, also after "="; "./-" is a file of that name, though as a path it is the same as "-".
+    "~" is the home folder, also after "="; file:///a%20b.png is "/a b.png"; "./-" is a file of that
+    name, though as a path it is the same as "-".
     """
     if isinstance(value, list):
         return [_placed(each, arguments) for each in value]
@@ -156,10 +168,7 @@ def _placed(value: Any, arguments: Sequence[str]) -> Any:
         return value
     if str(value) == "-" and not any(word == "-" or word.endswith("=-") or word == "-o-" for word in arguments):
         return Path.cwd() / "-"
-    try:
-        return value.expanduser()
-    except RuntimeError:  # no such user: then it is a name like any other
-        return value
+    return Path(path_of(str(value)))  # "~" of no user is a name like any other
 
 
 def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, Any]) -> None:
@@ -202,16 +211,24 @@ def _preset() -> inspect.Parameter:
     )
 
 
-def _common(json: str, quiet: str, no_input: str | None) -> list[inspect.Parameter]:
+def _common(json: str, quiet: str, no_input: str | None, strict: str | None) -> list[inspect.Parameter]:
     rows: list[tuple[str, Any, Any, Any]] = [
         ("json", bool, option(TERMINAL, json, "--json"), False),
         ("quiet", bool, option(TERMINAL, quiet, "-q", "--quiet"), False),
         ("no_input", bool, option(TERMINAL, no_input or "", "--no-input", "--yes"), False),
+        ("strict", bool, option(TERMINAL, strict or "", "--strict"), False),
         ("log_file", Path | None, option(TERMINAL, LOG_FILE, "--log-file", takes="FILE"), None),
         ("debug", bool, option(TERMINAL, DEBUG, "--debug"), False),
     ]
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
         for name, kind, made, default in rows
-        if name != "no_input" or no_input is not None
+        if {"no_input": no_input, "strict": strict}.get(name, "") is not None
+    ]
+
+
+def _help(page: Page) -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in help_options(page)
     ]

@@ -128,6 +128,11 @@ def write_image(
     return notes
 
 
+def notes_of(image: Image.Image, path: Path, recipe: Recipe | None = None, saving: Saving = PLAIN) -> list[str]:
+    """The notes that `write_image` would return, without writing."""
+    return encode(image, output_format(path), recipe, saving)[1]
+
+
 def write_numbered(
     image: Image.Image, path: Path, recipe: Recipe | None = None, saving: Saving = PLAIN
 ) -> tuple[Path, list[str]]:

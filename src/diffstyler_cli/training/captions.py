@@ -11,13 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..models.lite.styles import PHOTO_NAMES, STYLE_BY_KEY, STYLES
-
-SUBJECTS: tuple[str, ...] = (
-    "portrait", "woman", "landscape", "still life", "garden", "river", "trees", "girl", "house", "flowers", "bridge",
-    "sea", "field", "port", "child", "man",
-)  # fmt: skip
-"""Subject words that occur in the titles of at least 14 training artworks."""
+from ..models.lite.styles import MOODS as MOOD_WORDS
+from ..models.lite.styles import PHOTO_NAMES, STYLE_BY_KEY, STYLES, SUBJECTS
 
 TEMPLATES: tuple[str, ...] = (
     "{}", "{}", "{}", "a {}", "in the style of {}", "{} style", "{} art", "{} picture", "a picture in {} style",
@@ -41,21 +36,21 @@ def _saturate(x: Tensor, factor: float) -> Tensor:
     return gray + (x - gray) * factor
 
 
+_GRADES: dict[str, Callable[[Tensor], Tensor]] = {
+    "warm": lambda x: _tint(x, 1.18, 1.0, 0.72),
+    "cold": lambda x: _tint(x, 0.70, 0.95, 1.20),
+    "golden": lambda x: _tint(_saturate(x, 0.75), 1.22, 1.02, 0.52),
+    "sepia": lambda x: _luma(x) * x.new_tensor([1.1, 0.92, 0.70])[:, None, None],
+    "black-and-white": lambda x: _luma(x).expand(*x.shape[:-3], 3, *x.shape[-2:]),
+    "vivid": lambda x: _saturate(x, 1.9),
+    "muted": lambda x: 0.12 + 0.78 * _saturate(x, 0.4),
+    "pastel": lambda x: 0.45 + 0.55 * _saturate(x, 0.85),
+    "dark": lambda x: _tint(x.clamp(0, 1) ** 1.6, 0.55, 0.58, 0.75),
+    "bright": lambda x: _tint(x.clamp(0, 1) ** 0.65, 1.06, 1.03, 0.92),
+    "high-contrast": lambda x: (x - 0.5) * 1.8 + 0.5,
+}
 MOODS: dict[str, tuple[tuple[str, ...], Callable[[Tensor], Tensor]]] = {
-    "warm": (("warm", "warm colors", "warm light"), lambda x: _tint(x, 1.18, 1.0, 0.72)),
-    "cold": (("cold", "cold blue", "blue", "cool colors"), lambda x: _tint(x, 0.70, 0.95, 1.20)),
-    "golden": (("golden", "golden light", "gold"), lambda x: _tint(_saturate(x, 0.75), 1.22, 1.02, 0.52)),
-    "sepia": (("sepia", "sepia toned"), lambda x: _luma(x) * x.new_tensor([1.1, 0.92, 0.70])[:, None, None]),
-    "black-and-white": (
-        ("black and white", "monochrome", "grayscale"),
-        lambda x: _luma(x).expand(*x.shape[:-3], 3, *x.shape[-2:]),
-    ),
-    "vivid": (("vivid", "colorful", "saturated", "bright colors"), lambda x: _saturate(x, 1.9)),
-    "muted": (("muted", "muted colors", "faded", "desaturated"), lambda x: 0.12 + 0.78 * _saturate(x, 0.4)),
-    "pastel": (("pastel colors", "pale", "soft colors"), lambda x: 0.45 + 0.55 * _saturate(x, 0.85)),
-    "dark": (("dark", "night", "at night", "gloomy"), lambda x: _tint(x.clamp(0, 1) ** 1.6, 0.55, 0.58, 0.75)),
-    "bright": (("bright", "sunny", "sunlit"), lambda x: _tint(x.clamp(0, 1) ** 0.65, 1.06, 1.03, 0.92)),
-    "high-contrast": (("high contrast", "dramatic"), lambda x: (x - 0.5) * 1.8 + 0.5),
+    mood: (words, _GRADES[mood]) for mood, words in MOOD_WORDS.items()
 }
 """Mood: its words, and the colour grade that makes a picture of it (…×3×H×W in [0, 1], unclamped)."""
 

@@ -11,6 +11,7 @@ from ...roles import KEYS
 from ...weights.registry import Source
 from ..options import option
 from ..scaffold import Call, scaffold
+from ..terminal.help import Page
 from .account import DownloadAccount, NothingToDo
 
 SUMMARY = "Get the full-size models, resumable and verified."
@@ -29,7 +30,18 @@ FP32 = "Keep the diffusion networks as fp32: twice the size, exact."
 MODELS = "Model set. lite is built in: nothing to do. (default full)"
 
 
-@scaffold(no_input="Never ask.")
+PAGE = Page(
+    (
+        "diffstyler download  # asks, then fetches what is missing",
+        "diffstyler download --list",
+        "diffstyler download --only vgg,clip",
+        "diffstyler download --from ~/old-models",
+    ),
+    ("--list", "--dry-run", "--verify", "--remove", "--from", "--only", "--cache-dir", "--yes", "--json", "--help"),
+)
+
+
+@scaffold(no_input="Never ask.", strict=None, page=PAGE)
 def command(
     call: Call,
     *,

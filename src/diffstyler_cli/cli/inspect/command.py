@@ -9,8 +9,12 @@ from typing import Annotated
 import typer
 
 from ...errors import UsageError
+from ...naming import cut
 from ..options import FILES, max_pixels, option
 from ..scaffold import Call, scaffold
+from ..stylize.operands import is_address, raw, refuse_addresses
+from ..terminal.help import Page
+from ..terminal.shell import joined, quoted
 from .job import InspectAccount, Job
 
 SUMMARY = "Show what runs here, or how a picture was made."
@@ -35,7 +39,18 @@ JSON = "Print one JSON document, with whole recipes."
 QUIET = "Print only paths: of what was written; else of the files that have a recipe, and of a sweep's Pareto front."
 
 
-@scaffold(json=JSON, quiet=QUIET, no_input=None)
+PAGE = Page(
+    (
+        "diffstyler inspect  # this machine and its models",
+        "diffstyler inspect out.png",
+        "diffstyler inspect out.png --command",
+        "diffstyler inspect out.png --plot losses.png",
+    ),
+    ("--command", "--replay", "--plot", "--compare", "--styles", "--photo", "--output", "--json", "--quiet", "--help"),
+)
+
+
+@scaffold(json=JSON, quiet=QUIET, no_input=None, page=PAGE)
 def command(
     call: Call,
     *,
@@ -86,6 +101,7 @@ def command(
     if last:
         show_last(job, count)
         return
+    _check_addresses(job, call.state.arguments)
     _act(job, chosen[0] if chosen else "", plot)
 
 
@@ -123,6 +139,19 @@ def _act(job: Job, action: str, plot: Path | None) -> None:
         from .report import show_machine
 
         show_machine(job)
+
+
+def _check_addresses(job: Job, typed: Sequence[str]) -> None:
+    """Raises `UsageError` where a file is an address."""
+    for file in filter(is_address, map(str, job.files)):
+        address = raw(file, typed)
+        line = joined(["diffstyler", *("-" if word == address else word for word in typed)])
+        raise UsageError(
+            f"{cut(address)} is an address; pictures are files, or come from standard input.",
+            f"Pipe it in: curl -L {quoted(address)} | {line}",
+        )
+    if job.photo is not None:
+        refuse_addresses([str(job.photo)], typed, "--photo")
 
 
 def _check(job: Job, chosen: Sequence[str]) -> None:

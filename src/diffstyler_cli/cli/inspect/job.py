@@ -13,6 +13,7 @@ from ...version import __version__
 from ..models import LoadedModels
 from ..terminal.console import Console, escaped
 from ..terminal.errors import Failure
+from ..terminal.notices import Notices
 
 if TYPE_CHECKING:
     from ...images.describe import Description
@@ -78,5 +79,4 @@ class Job:
 
     def say(self, notes: Sequence[str]) -> None:
         """Shows what a person should know."""
-        for note in notes:
-            self.console.say(note, "yellow")
+        Notices(self.console).add(notes)

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...config import PANEL_STYLE
 from ...errors import UsageError
+from ...naming import cut
 from ..options import (
+    AS_TYPED,
     FILES,
     FRAME,
     KEEP_EXIF_FLAG,
@@ -21,12 +24,18 @@ from ..options import (
     frame_number,
     max_pixels,
     option,
+    prompt_argument,
+    prompt_option,
     readable,
     whole,
 )
 from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
+from ..terminal.help import Page
+from ..terminal.shell import joined as shell_words
+from .operands import check_operands, only_a_style
 from .request import Request, check, without_idle
+from .wording import Reader
 
 if TYPE_CHECKING:
     from .session import Session
@@ -36,6 +45,8 @@ SUMMARY = "Stylise a photo by a prompt."
 MOST_VARIATIONS = 999
 
 PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
+LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
+PROMPT = "A prompt, said outright; repeatable, blended with those that follow the photo."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
     'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output. '
@@ -67,12 +78,31 @@ def _numbered(given: Mapping[str, Any]) -> Iterator[Path]:
         yield from (numbered(output, n) for n in range(1, min(int(variations[:4]), MOST_VARIATIONS) + 1))
 
 
-@scaffold(quiet=QUIET, writes=_numbered)
+PAGE = Page(
+    (
+        'diffstyler stylize photo.png "oil painting"',
+        'diffstyler stylize photo.png "woodcut:2" "misty sea"',
+        "diffstyler stylize - woodcut -o - < photo.png > out.png",
+        "diffstyler stylize  # asks for the photo and the style",
+    ),
+    (
+        *("--prompt", "--style-image", "--list-styles", "--strength", "--size", "--seed", "--variations", "--output"),
+        *("--force", "--models", "--preview", "--yes", "--json", "--help"),
+    ),
+)
+
+
+@scaffold(quiet=QUIET, page=PAGE, writes=_numbered)
 def command(
     call: Call,
     *,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", show_default=False, help=PHOTO)] = None,
-    prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
+    prompts: Annotated[
+        list[str] | None,
+        prompt_argument(PROMPTS),
+    ] = None,
+    named: Annotated[list[str] | None, prompt_option(PANEL_STYLE, PROMPT)] = None,
+    styles: Annotated[list[str] | None, typer.Option("--style", hidden=True)] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="PATH")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     format: Annotated[str | None, option(FILES, FORMAT, "--format", takes="NAME")] = None,
@@ -84,6 +114,8 @@ def command(
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     dry_run: Annotated[bool, option(FILES, DRY_RUN, "--dry-run")] = False,
+    list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
+    as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     preview_path: Annotated[Path | None, option(TERMINAL, PREVIEW_PATH, "--preview-path", takes="FILE")] = None,
@@ -95,9 +127,12 @@ def command(
 
     Works at once with the built-in models. At a terminal, what is left out is asked for.
     """
+    if list_styles:
+        words = ["inspect", "--styles", *["--json"] * call.console.json, *["-q"] * call.console.quiet]
+        raise typer.Exit(call.state.dispatch(words))
     request = Request(
         image=None if image is None else str(image),
-        prompts=tuple(map(readable, prompts or ())),
+        prompts=tuple(map(readable, [*(prompts or ()), *(named or ()), *(styles or ())])),
         style_images=tuple(style_images or ()),
         settings=settings,
         weights=weights,
@@ -120,12 +155,31 @@ def command(
     session = Session(call.console, call.state.models)
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, show=show, interactive=interactive)
+    if not as_typed:
+        check_operands(request, call.state.arguments)
+        request = _style_alone(call, session, request)
     request = without_idle(request, call.lent)
     check(request)
-    _run(call, session, request, show=show, interactive=interactive)
+    reader = None if as_typed else Reader(call.console, session.notices, call.may_ask and request.output != "-")
+    if reader is not None:
+        request = reader.read(request, len(request.prompts) - len([*(named or ()), *(styles or ())]))
+    _run(call, session, request, reader, show=show, interactive=interactive)
 
 
-def _run(call: Call, session: Session, request: Request, *, show: bool, interactive: bool) -> None:
+def _style_alone(call: Call, session: Session, request: Request) -> Request:
+    """The request whose photo is to be asked for, where a style was given and none. Raises `UsageError`."""
+    if not only_a_style(request):
+        return request
+    style = str(request.image)
+    if not call.may_ask or request.output == "-":
+        words = shell_words(["diffstyler", "stylize", "photo.png", style])
+        raise UsageError(f"No photo is given: {cut(style)} is the name of a style.", f"Name one: {words}")
+    return dataclasses.replace(request, image=None, prompts=(style,))
+
+
+def _run(
+    call: Call, session: Session, request: Request, reader: Reader | None, *, show: bool, interactive: bool
+) -> None:
     missing = request.image is None or not (request.prompts or request.style_images)
     if not missing and not interactive:
         run = session.run(request)
@@ -139,8 +193,11 @@ def _run(call: Call, session: Session, request: Request, *, show: bool, interact
     from .menu import what_next
     from .questions import ask_missing
 
+    typed = not request.prompts
     request = without_idle(ask_missing(call.console, request), call.lent)
     check(request)
+    if typed and reader is not None:
+        request = reader.read(request, 0)
     if request.dry_run:
         session.run(request)
         return

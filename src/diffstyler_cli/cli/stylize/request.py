@@ -15,6 +15,7 @@ from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ...strength import MOVED
 from ..options import CAMERA, KEEP_EXIF_FLAG, arguments
 from ..terminal.shell import joined
+from .typed import forgotten_quotes, is_read_otherwise, no_word
 
 LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
 
@@ -110,10 +111,16 @@ class Request:
             words += ["--frame", str(self.frame)]
         if self.max_pixels is not None:
             words += ["--max-pixels", str(self.max_pixels)]
+        words += ["--as-typed"] * self._as_typed()
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
         # a prompt that starts with "-" has to stand behind "--"
         last = any(word.startswith("-") for word in self.prompts)
         return [command, *([*words, "--", *operands] if last else [*operands, *words])]
+
+    def _as_typed(self) -> bool:
+        """Whether these prompts, typed anew, would be taken for others."""
+        machine = self.machine()
+        return bool(forgotten_quotes(self.prompts)) or any(is_read_otherwise(text, machine) for text in self.prompts)
 
     def command_words(self) -> list[str]:
         """The whole command of `words`."""
@@ -170,9 +177,7 @@ def _check_prompts(request: Request, config: StylizeConfig) -> None:
     prompts = request.parsed_prompts()
     for prompt in prompts:
         if not any(character.isalnum() for character in prompt.text):
-            raise UsageError(
-                f"The prompt {cut(prompt.text)} has no word in it.", 'Say the style in words, as in "oil painting".'
-            )
+            raise no_word(prompt)
     asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
     weights = [config.prompt_weight if part.weight is None else part.weight for part in asked]
     if weights and not any(weights) and (config.guidance_scale > 0 or config.noise_iters > 0):

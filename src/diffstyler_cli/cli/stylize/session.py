@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig
-from ...errors import NumericalError, OutputError
+from ...errors import InputImageError, NumericalError, OutputError
 from ...t1 import LONG, T1
 from ..history import note
 from ..models import LoadedModels
@@ -215,6 +215,7 @@ class Session:
         Raises `OutputError` where it could not go there; then it is kept elsewhere, and the message says where.
         """
         from ...images.encode import SUFFIXES, encode
+        from ...images.write import notes_of
 
         if picture.path is None:
             data, notes = encode(picture.image, SUFFIXES[job.request.suffix()], picture.recipe, picture.saving)
@@ -229,6 +230,8 @@ class Session:
             return picture
         with uninterrupted():
             try:
+                if self.console.strict:
+                    self.notices.add(notes_of(picture.image, picture.path, picture.recipe, picture.saving))
                 path, notes = job.outputs.write(picture.image, picture.path, picture.recipe, picture.saving)
             except OutputError as error:
                 raise self._keep(picture, job, error) from error
@@ -282,7 +285,7 @@ class Session:
                 write_preview(event.preview(), path)
                 self._previewed = True
             except (OutputError, OSError) as error:  # a picture is not lost for want of its preview
-                self.notices.add(f"No preview file: {explain(error).message}")
+                self.notices.add(f"No preview file: {explain(error).message}", late=True)
 
 
 def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
@@ -293,14 +296,14 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
     photo = "-" if request.image in (None, "-") else Path(str(request.image))
     source = read_image(photo, limit, request.frame)
-    notices.add(source.notes)
+    notices.add(source.notes, InputImageError)
     if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
         notices.add("the photo has no such EXIF data to keep")
     if not request.settings.get("original_size"):
         notices.add([line for line in [squeezed(source.original_size)] if line])
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
-        notices.add(style.loaded.notes)
+        notices.add(style.loaded.notes, InputImageError)
     return source, styles
 
 

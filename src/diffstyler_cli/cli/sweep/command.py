@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...config import default_of
+from ...config import PANEL_STYLE, default_of
 from ...errors import UsageError
+from ...naming import cut
 from ...sample import SAMPLE, SAMPLE_PROMPT
 from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
 from ..options import (
+    AS_TYPED,
     FILES,
     FRAME,
     PIXELS,
@@ -24,12 +26,18 @@ from ..options import (
     max_pixels,
     option,
     parse,
+    prompt_argument,
+    prompt_option,
     readable,
     whole,
 )
 from ..scaffold import Call, scaffold
+from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
+from ..stylize.wording import Reader
 from ..terminal.console import Console, is_terminal
+from ..terminal.help import Page
+from ..terminal.shell import joined
 from .request import SweepRequest
 
 if TYPE_CHECKING:
@@ -62,21 +70,38 @@ def _own_folder(given: Mapping[str, Any]) -> list[Path]:
     return [] if given["output"] is None else [given["output"]]
 
 
-@scaffold(no_input=NO_INPUT, read=_read, writes=_own_folder)
+PAGE = Page(
+    (
+        "diffstyler sweep photo.png woodcut --lambda 0:1:0.25",
+        'diffstyler sweep photo.png -p woodcut -p "pop art"',
+        "diffstyler sweep  # a sample photo, what tells most",
+    ),
+    (
+        *("--prompt", "--lambda", "--t1", "--steps", "--prompt-weight", "--seed", "--size", "--output", "--dry-run"),
+        *("--force", "--models", "--yes", "--json", "--help"),
+    ),
+)
+
+
+@scaffold(no_input=NO_INPUT, page=PAGE, read=_read, writes=_own_folder)
 def command(
     call: Call,
     *,
     image: Annotated[Path | None, typer.Argument(metavar="IMAGE", show_default=False, help=PHOTO)] = None,
-    prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=PROMPTS)] = None,
+    prompts: Annotated[
+        list[str] | None,
+        prompt_argument(PROMPTS),
+    ] = None,
     output: Annotated[Path | None, option(FILES, OUTPUT, "-o", "--output", takes="DIR")] = None,
     style_images: Annotated[list[str] | None, option(FILES, STYLE_IMAGE, "--style-image", takes="PATH[:w]")] = None,
     force: Annotated[bool, option(FILES, FORCE, "--force")] = False,
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
-    each_prompt: Annotated[list[str] | None, option(SHOWN, EACH, "--prompt", takes="TEXT[:w]")] = None,
+    each_prompt: Annotated[list[str] | None, prompt_option(SHOWN, EACH)] = None,
     batch: Annotated[str, option(SHOWN, BATCH, "--batch", takes="auto|N")] = "auto",
     no_grid: Annotated[bool, option(SHOWN, NO_GRID, "--no-grid")] = False,
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
+    as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     show: Annotated[bool, option(TERMINAL, OPEN, "--open")] = False,
@@ -115,10 +140,16 @@ def command(
     session = SweepSession(call.console, call.state.models)
     call.account = session.account
     _check_streams(call.console, request, show=show)
+    if not as_typed:
+        every = dataclasses.replace(base, prompts=(*base.prompts, *ranges.get(PROMPT, ())))
+        check_operands(every, call.state.arguments)
+        _check_style(base)
     if call.may_ask and not dry_run and request.is_bare():
         from ..stylize.questions import ask_missing
 
         request = dataclasses.replace(request, base=ask_missing(call.console, base, default=str(SAMPLE)))
+    if not as_typed:
+        request = _meant(Reader(call.console, session.notices, call.may_ask), request)
     request = _completed(request, session).without_idle(call.lent)
     request.check()
     done = session.run(request)
@@ -128,6 +159,26 @@ def command(
         from .menu import what_next
 
         what_next(session, done, call.state.dispatch)
+
+
+def _check_style(base: Request) -> None:
+    """Raises `UsageError` where a style stands in the photo's place."""
+    if only_a_style(base):
+        words = [joined(["diffstyler", "sweep", *operands, str(base.image)]) for operands in (["photo.png"], ["-p"])]
+        raise UsageError(
+            f"No photo is given: {cut(str(base.image))} is the name of a style.",
+            f"Name one: {words[0]}; or take the built-in sample photo: {words[1]}",
+        )
+
+
+def _meant(reader: Reader, request: SweepRequest) -> SweepRequest:
+    """The request with its prompts as they are meant."""
+    one = dataclasses.replace(request.base, settings=request.settings())
+    request = request.with_base(prompts=reader.read(one, len(one.prompts)).prompts)
+    if PROMPT not in request.ranges:
+        return request
+    each = parse_prompts(list(reader.read_all(request.ranges[PROMPT], one)))
+    return dataclasses.replace(request, ranges={**request.ranges, PROMPT: each})
 
 
 def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:

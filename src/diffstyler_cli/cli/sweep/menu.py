@@ -125,5 +125,5 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
     path = ask_name(session.console, default)
     check_output(path, [source])
     with Image.open(source) as picture:
-        session.notices.add(write_image(picture, path, read_recipe(source)))
+        session.notices.add(write_image(picture, path, read_recipe(source)), late=True)
     session.console.written(path)

@@ -14,6 +14,7 @@ from ...prompts import parse_prompt, parse_style_image
 from ...sample import SAMPLE
 from ...sweep.axes import PROMPT, render_values
 from ..stylize.request import Request, check, without_idle
+from ..stylize.typed import is_read_otherwise
 from ..terminal.shell import joined
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
@@ -124,6 +125,8 @@ class SweepRequest:
             words += ["--batch", str(self.batch)]
         words += ["--no-grid"] * (not self.grid)
         base = dataclasses.replace(self.base, settings=self.settings(), force=False)
+        if any(is_read_otherwise(prompt, base.machine()) for prompt in self.ranges.get(PROMPT, ())):
+            words.append("--as-typed")
         return ["diffstyler", *base.words("sweep", words)]
 
     def command_line(self) -> str:

@@ -269,7 +269,7 @@ class SweepSession:
         try:
             with display(console, runner, preview=self._previews(request)) as show:
                 for progress in runner.run():
-                    self.notices.add([*runner.notices, *runner.stylizer.notices])
+                    self.notices.add([*runner.notices, *runner.stylizer.notices], late=True)
                     LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
                     pace.saw(progress)
                     show(progress)

@@ -31,7 +31,7 @@ IMAGE_SUFFIXES = frozenset(
 def pick_command(console: Console, commands: Sequence[tuple[str, str]]) -> list[str]:
     """Offers (name, summary) pairs and help; returns the arguments to go on with. Raises `Back` to leave."""
     rows = {f"{summary.rstrip('.')}  (diffstyler {name})": [name] for name, summary in commands}
-    rows["See all options  (diffstyler stylize --help)"] = ["stylize", "--help"]
+    rows["See all options  (diffstyler stylize --help-all)"] = ["stylize", "--help-all"]
     return rows[pick(console, "What would you like to do?", list(rows), leave="Leave", back="leave")]
 
 

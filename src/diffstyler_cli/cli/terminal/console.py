@@ -86,13 +86,15 @@ class Console:
     Args:
         quiet: nothing but results and errors.
         json: results as one JSON document, so that paths are not printed.
+        strict: what would be a notice is an error.
     """
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, json: bool = False, strict: bool = False) -> None:
         self.quiet = quiet
         self.json = json
         self.keys_wait = False
         """Whether keys may wait that were typed while something moved."""
+        self.strict = strict
         self._capable = os.environ.get("TERM", "") not in ("dumb", "unknown")
 
     # --- what the terminal can do ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import DiffStylerError, InputImageError, OutOfMemoryError, UsageError, WeightsError, out_of_memory
+from .hints import hint
 
 EXIT_CODES: dict[int, str] = {
     0: "done",
@@ -162,12 +163,23 @@ def explain(error: BaseException, command: str = "diffstyler") -> Failure:
 def _usage(error: BaseException) -> tuple[str, str]:
     """Message and guess of the parser, read by attribute: some Typers carry a copy of click, others use click."""
     if type(error).__name__ == "NoSuchOption":
+        known = hint(str(getattr(error, "option_name", "")), *_command_of(error))
+        if known:
+            return f"There is no option {getattr(error, 'option_name', '')}.", known
         close = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
         guess = f"Did you mean {close}?" if close else ""
         return f"There is no option {getattr(error, 'option_name', '')}.", guess
     whole = error.format_message()  # type: ignore[attr-defined]  # every error of either click has it
     message = " ".join(whole.split()).partition(" Did you mean ")[0]
     return message.rstrip(".") + ".", ""
+
+
+def _command_of(error: BaseException) -> tuple[set[str], str]:
+    """The options of the command that the parser was reading, and its name."""
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command", None)
+    parameters = getattr(command, "params", [])
+    return {name for parameter in parameters for name in parameter.opts}, getattr(command, "name", "") or ""
 
 
 def _guess(error: BaseException) -> str:

@@ -51,6 +51,27 @@ STYLES: tuple[Style, ...] = (
 PHOTO_NAMES: tuple[str, ...] = ("photo", "photograph", "a photo", "photography", "realistic photo")
 """Words for the photograph itself; as a prompt they change nothing."""
 
+MOODS: dict[str, tuple[str, ...]] = {
+    "warm": ("warm", "warm colors", "warm light"),
+    "cold": ("cold", "cold blue", "blue", "cool colors"),
+    "golden": ("golden", "golden light", "gold"),
+    "sepia": ("sepia", "sepia toned"),
+    "black-and-white": ("black and white", "monochrome", "grayscale"),
+    "vivid": ("vivid", "colorful", "saturated", "bright colors"),
+    "muted": ("muted", "muted colors", "faded", "desaturated"),
+    "pastel": ("pastel colors", "pale", "soft colors"),
+    "dark": ("dark", "night", "at night", "gloomy"),
+    "bright": ("bright", "sunny", "sunlit"),
+    "high-contrast": ("high contrast", "dramatic"),
+}
+"""Words of colour and light that go with any style: "golden oil painting"."""
+
+SUBJECTS: tuple[str, ...] = (
+    "portrait", "woman", "landscape", "still life", "garden", "river", "trees", "girl", "house", "flowers", "bridge",
+    "sea", "field", "port", "child", "man",
+)  # fmt: skip
+"""Words for what is shown; they occur in the titles of at least 14 training artworks."""
+
 FEATURED: tuple[str, ...] = (
     "oil painting", "impressionism", "van gogh", "watercolor", "pencil sketch", "woodcut", "ukiyo-e", "pointillism",
     "engraving", "ink wash", "cartoon", "mosaic",
