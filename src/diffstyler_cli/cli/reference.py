@@ -93,7 +93,7 @@ could not be read. It is ASCII. Fields may be added; `schema` changes when one c
 | `plan.size`, `plan.inner_size` | `[width, height]` of a picture, and as the networks see it |
 | `plan.models`, `networks`, `device`, `dtype` | what makes them; `networks` by role |
 | `plan.seeds` | their seeds; null where one will be drawn |
-| `plan.evaluations` | of each picture, `free` diffusion and `sampling`: `photo`, `art`, `photo_backward`, `art_backward` |
+| `plan.evaluations` | of one, `free` diffusion and `sampling`: `photo`, `art`, `photo_backward`, `art_backward` |
 | `plan.seconds` | for all of them, without loading the models; null where nothing was measured yet |
 | `results` | list of the finished pictures, in order |
 | `results[].path` | file written |
