@@ -17,7 +17,8 @@ from diffstyler_cli.errors import NumericalError, OutputError, UsageError
 from diffstyler_cli.images import LoadedImage, to_tensor
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.sweep import run
-from diffstyler_cli.sweep.folder import Folder, differences
+from diffstyler_cli.sweep.differences import differences
+from diffstyler_cli.sweep.folder import Folder
 
 LAMBDAS = (0.0, 0.4, 1.0)
 TOLERANCE = 1.0

@@ -20,7 +20,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 from PIL import Image
 
-from ..config import options
 from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
@@ -28,6 +27,7 @@ from ..images.write import is_temporary, numbered, remove_stale, replace_file
 from ..naming import name_of
 from ..recipe.reading import Recipe
 from ..recipe.schema import SweepCell
+from .differences import differences
 from .manifest import MANIFEST, read_manifest
 from .plan import Cell, digest
 
@@ -289,38 +289,6 @@ def _plain(identity: Mapping[str, Any]) -> dict[str, Any]:
     """As it comes back from a manifest."""
     plain: dict[str, Any] = json.loads(json.dumps(identity))
     return plain
-
-
-def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two identities, each as "--steps 20 there, 30 now"."""
-    old, new = dict(_flat(there)), dict(_flat(now))
-    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
-    return [f"{_short(name)} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
-
-
-def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings and axes under their flags, everything else under its own name."""
-    for key, value in identity.items():
-        if key in ("settings", "axes") and isinstance(value, Mapping):
-            for name, item in value.items():
-                yield (options()[name].flag if name in options() else f"--{name}"), item
-        elif isinstance(value, Mapping):
-            for name, item in value.items():
-                yield f"{key} {name}", item
-        else:
-            yield key, value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return _short(",".join(map(_text, value[:_LONGEST])) or "none")
-    if value is None:
-        return "none"
-    return _short(f"{value:.10g}" if isinstance(value, float) else str(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _is_cell(path: Path) -> bool:
