@@ -25,6 +25,7 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
+import robustness
 from skips import pytest_make_collect_report, pytest_runtest_makereport
 
 if TYPE_CHECKING:
@@ -126,14 +127,28 @@ def as_plain_user() -> Iterator[Callable[[], None]]:
         os.seteuid(0)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have counted with `record_property("outcomes", ...)`, added up."""
-    counted: Counter[str] = Counter()
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "outcomes":
-                counted.update(value)
-    if counted:
-        terminalreporter.section(f"outcomes of {counted.total():,} hostile files")
-        for what, count in counted.most_common():
-            terminalreporter.line(f"{count:7,}  {what}")
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, Counter[str]], None]:
+    """tried(row, outcomes): what became of what the test tried, for a row of docs/robustness.md."""
+
+    def tell(row: str, outcomes: Counter[str]) -> None:
+        assert row in robustness.ROWS
+        record_property("outcomes", (row, dict(outcomes)))
+
+    return tell
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--count-robustness", action="store_true", help="keep what was counted in docs/robustness.json")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What tests have counted by `tried`, added up."""
+    found = robustness.counted(terminalreporter.getreports("passed"))
+    if config.getoption("--count-robustness"):
+        robustness.keep(found)
+    for row, outcomes in found.items():
+        if not robustness.ROWS[row].each_test:
+            terminalreporter.section(f"{outcomes.total():,} {row}")
+            for what, count in outcomes.most_common():
+                terminalreporter.line(f"{count:7,}  {what}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Generator
 from typing import Any
 
@@ -20,6 +22,14 @@ MAY_SKIP = (
     "no fish here",  # likewise
 )
 """How the reason of an expected skip begins."""
+
+
+def can_mount() -> bool:
+    """Whether this machine lets a test mount a file system of its own."""
+    if not shutil.which("unshare"):
+        return False
+    command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -216,8 +216,8 @@ def test_esc_takes_a_filter_away_before_it_goes_back(at_the_menu: Any) -> None:
     ("digit", "says"),
     [
         ("1", "a-2.png"),
-        ("2", "--prompt-weight 1.75"),
-        ("3", "--prompt-weight 1.12"),
+        ("2", "--strength 0.7"),
+        ("3", "--strength 0.3"),
         ("4", "--w-content 200"),
     ],
 )

@@ -14,7 +14,7 @@ from cli_harness import FAKE_APP, QUICK, environment
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 TERMINALS = {"ASCII": ASCII, "cp1252": {"PYTHONIOENCODING": "cp1252"}, "UTF-8": {}}
-PROMPT = "\u6c34\u5f69 caf\xe9's \\ \u2019"
+PROMPT = "\u6d77 caf\xe9's \\ \u2019"
 NAME = "\u65e5\u672c caf\xe9.png"
 
 
@@ -90,6 +90,8 @@ def test_the_line_that_a_menu_runs_can_be_pasted(terminal: Callable[..., Any], p
     japanese = photo.rename(photo.with_name("\u65e5.png"))
     window = terminal("stylize", "\u65e5.png", "oil", *QUICK, "--interactive", PYTHONIOENCODING="cp1252")
     window.see("What next?")
-    window.press("\x1b[B" * 4 + "\r")
+    window.press("6")
+    window.see("Start? (Y/n)")
+    window.press("\r")
     window.see("$ diffstyler sweep $'\\xe6\\x97\\xa5.png' oil")
     assert japanese.exists()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -479,14 +477,6 @@ def _mounted(world: World, options: str) -> Outcome:
     )
     before = ("unshare", "-rm", "sh", "-c", script, str(world.cache.folder))
     return world.finish(world.start(before=before))
-
-
-def can_mount() -> bool:
-    """Whether this machine lets a test mount a file system of its own."""
-    if not shutil.which("unshare"):
-        return False
-    command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 @scenario("the disk is too small (mounted)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults import HEAD, SCENARIOS, TABLE, can_mount, row
+from faults import HEAD, SCENARIOS, TABLE, row
 from world import CONTENT
+
+from skips import can_mount
 
 
 @pytest.mark.parametrize("fault", SCENARIOS)

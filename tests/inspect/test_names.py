@@ -96,8 +96,9 @@ def test_a_sweep_goes_on_in_another_locale(photo: Path) -> None:
     assert folder.name.startswith(JAPANESE)
     cells = {path.name for path in (folder / "cells").iterdir()}
     assert cells == {"1-prompt-oil-\u6d77\u306e\u6ce2.png", "2-prompt-oil.png"}
-    assert "2 of 2 cells are there already." in run(*line)[1]
-    assert "2 of 2 cells are there already." in run(*line, **ASCII)[1]
+    there = (*line, "-o", folder)  # an automatic name would be that of a new sweep: this one is finished
+    assert "2 of 2 cells are there already." in run(*there)[1]
+    assert "2 of 2 cells are there already." in run(*there, **ASCII)[1]
     for locale in (ASCII, {}):
         for shown in run("inspect", "-q", folder, **locale)[0].splitlines():
             assert os.path.isfile(shown)

@@ -209,7 +209,7 @@ def described(tags: Tags, count: int) -> str:
     """Such as "RGB, 3 samples of 32 bits, LZW"."""
     colours = _COLOURS.get(tags.get(PHOTOMETRIC, 0), "unknown colours")
     bits = ", ".join(dict.fromkeys(f"{each}" for each in every(tags.get(BITS), count)[:8]))
-    packed = _COMPRESSIONS.get(tags.get(COMPRESSION, 1), f"compression {tags.get(COMPRESSION)}")
+    packed = _COMPRESSIONS.get(tags.get(COMPRESSION, 1), f"compression {one(tags.get(COMPRESSION), 0)}")
     kind = " floating-point" if one(tags.get(FORMAT), _UNSIGNED) == _FLOAT else ""
     return f"{colours}, {count} sample{'s' * (count != 1)} of {bits}{kind} bits, {packed}"
 

@@ -12,7 +12,8 @@ from ..config import MachineConfig
 from ..device import DTYPES, choose_device, choose_dtype
 from ..models.choose import Choice, choose
 from ..models.full.files import missing_error
-from ..weights.settings import Settings, read_settings
+from ..weights import settings as places
+from ..weights.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def resolve(machine: MachineConfig, weights: Mapping[str, Path] | None = None) -
         WeightsError: files of the full set are missing.
     """
     machine.validate()
-    settings = read_settings(paths=weights)
+    settings = places.read_settings(paths=weights)
     choice = choose(settings, machine.models, machine.art_model, weights)
     device = choose_device(machine.device)
     dtype = choose_dtype(machine.dtype, device)

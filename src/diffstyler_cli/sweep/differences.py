@@ -7,12 +7,15 @@ from typing import Any
 
 from ..config import options
 
+LONGEST = 200
+"""Characters of a value in a message."""
+
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two identities, each as "--steps 20 there, 30 now"."""
     old, new = dict(_flat(there)), dict(_flat(now))
     names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
-    return [f"{name} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
+    return [f"{_short(name)} {_text(old.get(name))} there, {_text(new.get(name))} now" for name in names]
 
 
 def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -30,7 +33,11 @@ def _flat(identity: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(_text, value)) or "none"
+        return _short(",".join(map(_text, value[:LONGEST])) or "none")
     if value is None:
         return "none"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return _short(f"{value:.10g}" if isinstance(value, float) else str(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from PIL import Image
 
+from ..config import options
 from ..errors import InputImageError, OutputError, UsageError
 from ..images import read_image, write_image
 from ..images.metadata import read_recipe
@@ -35,8 +36,6 @@ SCHEMA = "diffstyler.sweep/1"
 TABLE, PAGE = "manifest.csv", "index.html"
 _LOCK = ".lock"
 _MOST_DIFFERENCES = 4
-_LONGEST = 200
-"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True)
