@@ -12,9 +12,10 @@ import pytest
 from cli_harness import QUICK, Outcome
 from PIL import Image, PngImagePlugin
 
+from diffstyler_cli import config_file
 from diffstyler_cli.images import read_recipe
 from diffstyler_cli.sweep import manifest
-from diffstyler_cli.weights import cache, settings
+from diffstyler_cli.weights import cache
 
 Cli = Callable[..., Outcome]
 SWEEP = ("sweep", "photo.png", "oil", "--lambda", "0,1", "-o", "s", *QUICK)
@@ -68,7 +69,7 @@ def test_whatever_a_manifest_says_the_difference_is_told_in_two_short_lines(cli:
 
 
 def test_a_configuration_file_has_at_most_a_megabyte(cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sparse(Path("config.toml"), settings.LARGEST + 1)
+    sparse(Path("config.toml"), config_file.LARGEST + 1)
     monkeypatch.setenv("DIFFSTYLER_CONFIG", "config.toml")
     assert "is no file of at most 1,048,576 bytes" in short(cli("stylize", "photo.png", "oil", *QUICK), 2)
     Path("config.toml").unlink()
