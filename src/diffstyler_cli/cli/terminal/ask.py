@@ -22,7 +22,23 @@ Dispatch = Callable[[list[str]], int]
 """Runs another command line in this process; returns its exit code."""
 
 IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2", ".ppm", ".pgm", ".tga")
+    (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".ppm",
+        ".pgm",
+        ".tga",
+    )
 )
 """What the path question completes; any other picture can still be typed."""
 
