@@ -35,6 +35,7 @@ from PIL import Image, ImageCms, ImageDraw
 from diffstyler_cli.errors import InputImageError, UsageError
 from diffstyler_cli.images import (
     LoadedImage,
+    check_output,
     read_image,
     resized,
     restore_alpha,
@@ -93,6 +94,17 @@ def test_a_truncated_file_is_refused(format: str) -> None:
     for share in (0.1, 0.4, 0.9) if format != "JPEG" else (0.1, 0.4):  # more of a JPEG is read, see test_cut_files
         with pytest.raises(InputImageError, match=r"cut short|damaged"):
             read_image(data[: int(len(data) * share)])
+
+
+def test_a_pillow_without_avif_is_named_with_the_oldest_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(gradient(), "AVIF")
+    monkeypatch.setattr("PIL.AvifImagePlugin.SUPPORTED", False)
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
+    with pytest.raises(InputImageError, match="an AVIF image, which this Pillow cannot read") as caught:
+        read_image(data)
+    assert "Pillow 11.3 or newer" in caught.value.advice
+    with pytest.raises(UsageError, match="cannot write AVIF"):
+        check_output(Path("a.avif"))
 
 
 def test_missing_file_folder_and_impossible_names(tmp_path: Path) -> None:

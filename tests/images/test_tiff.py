@@ -113,6 +113,9 @@ def test_12_bits_in_16_are_scaled_where_the_file_says_so_and_else_said_to_be_dar
     assert differ(pixels_file(4095 - values, 0, more={281: 4095}), GREY) <= 1
     colours = (RGB.astype(int) * 4095 // 255).astype(np.uint16)
     assert differ(pixels_file(colours, 2, more={281: [4095] * 3}), RGB) <= 1
+    for data in (pixels_file(colours, 2), pixels_file(colours, 2, deflate=True)):
+        (note,) = read_image(data).notes
+        assert "brightest value is below" in note
     loaded = read_image(pixels_file(values, 1))
     assert "brightest value is" in loaded.notes[0]
     assert np.asarray(loaded.rgb).max() <= 16

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image
 
 from diffstyler_cli.cli.stylize.menu import sweep_words
 from diffstyler_cli.cli.stylize.request import Request
@@ -89,6 +90,17 @@ def test_a_name_made_here_is_numbered_where_another_or_a_finished_sweep_is(
     code, out, _ = cli(*first, "--seed", "1")
     assert (code, "macaws-mosaic-sweep-4/" in out) == (0, True), "both are finished"
     assert (tmp_path / names[0] / "mine.txt").exists()
+
+
+def test_a_sweep_of_a_frame_says_so_in_its_cells_and_its_command(cli: Callable[..., Any], tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    code, _, err = cli("sweep", "a.gif", "oil painting", "--lambda", "0,1", "--frame", "2", *QUICK)
+    assert code == 0, err
+    assert "--frame 2" in err
+    assert "first is used" not in err
+    for path in (tmp_path / "a-oil-painting-sweep" / "cells").iterdir():
+        assert (read_recipe(path) or {})["input"]["frame"] == 2
 
 
 def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(cli: Callable[..., Any], tmp_path: Path) -> None:

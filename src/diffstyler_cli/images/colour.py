@@ -65,6 +65,10 @@ def _split_alpha(image: Image.Image, notes: list[str], samples: Samples) -> tupl
         return _to_8_bit(image, notes, samples)
     if mode in ("P", "PA"):
         image = image.convert("RGBA")
+    elif mode == "1" and isinstance(image.info.get("transparency"), int):  # older Pillows do not heed it
+        white = image.info["transparency"] > 0
+        grey = image.convert("L")
+        return grey, grey.point(lambda value: 0 if (value > 0) == white else 255)
     elif mode in ("1", "L", "RGB") and "transparency" in image.info:
         image = _keyed(image)
     elif mode in ("La", "RGBa"):

@@ -41,7 +41,7 @@ class Opened:
         name: for messages.
         notes: what was found out so far that a person should know.
         stream: the file; None for a picture of Pillow's own.
-        bits: of a sample, of a PNG.
+        bits: of a sample, of a PNG or TIFF.
         cut: whether it is a JPEG without its end, which `stream` has.
         samples: what its numbers mean, where Pillow does not follow that.
     """
@@ -149,7 +149,7 @@ def _open_tiff(stream: IO[bytes], head: bytes, name: str, max_pixels: int, frame
     if image is not None and not tiff.better_by_numpy(tags):
         tiff.check_subsampling(tags, name)
         tiff.check_data(tags, stream, name)
-        return Opened(image, name, [], stream, samples=tiff.samples_of(tags))
+        return Opened(image, name, [], stream, tiff.one(tags.get(tiff.BITS), 8), samples=tiff.samples_of(tags))
     from .colour import image_of
     from .tiff_samples import decode
 

@@ -81,6 +81,7 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None =
             _count_rows(file)
         turn = _turn(image, notes)
         exif, dpi = _exif(image), _dpi(image)
+        notes += _darkness(file)
         rgb, alpha = to_srgb(_keyed(file), notes, file.samples)
         if turn is not None:
             rgb = rgb.transpose(turn)
@@ -104,6 +105,16 @@ def _count_rows(file: Opened) -> None:
         file.notes.append(f"the file is cut short: the last {missing:,} of {height:,} rows are missing, and grey")
     else:
         file.notes.append("the file is cut short: its end marker is missing, all rows are there")
+
+
+def _darkness(file: Opened) -> list[str]:
+    """A note on RGB of 16 bits that uses 12 or fewer: Pillow takes the high bytes, which are all small."""
+    if file.bits != 16 or file.image.mode not in ("RGB", "RGBA"):
+        return []
+    highest = max(int(high) for _, high in file.image.getextrema()[:3])  # type: ignore[misc]  # pairs
+    if not 0 < highest < 16:
+        return []
+    return [f"its brightest value is below {(highest + 1) * 256:,} of 65,535: it is read as dark as that is"]
 
 
 def _keyed(file: Opened) -> Image.Image:

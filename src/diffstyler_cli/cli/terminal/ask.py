@@ -23,7 +23,23 @@ Dispatch = Callable[[list[str]], int]
 first question, `typer.Exit` where they leave at one, or the process is told to end."""
 
 IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2", ".ppm", ".pgm", ".tga")
+    (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".ppm",
+        ".pgm",
+        ".tga",
+    )
 )
 """What the path question completes; any other picture can still be typed."""
 
