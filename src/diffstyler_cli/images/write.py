@@ -152,7 +152,9 @@ def write_numbered(
         return candidate, notes
 
 
-def keep_elsewhere(image: Image.Image, path: Path, recipe: Recipe | None, folders: Iterable[Path]) -> Path | None:
+def keep_elsewhere(
+    image: Image.Image, path: Path, recipe: Recipe | None, folders: Iterable[Path], saving: Saving = PLAIN
+) -> Path | None:
     """Keep a picture that could not be written at `path`: beside it, in one of `folders`, or in the temporary folder.
 
     It takes the next free name; as PNG where the format could not hold it. None if there is no place at all.
@@ -160,7 +162,7 @@ def keep_elsewhere(image: Image.Image, path: Path, recipe: Recipe | None, folder
     for folder in (path.parent, *folders, Path(tempfile.gettempdir())):
         for candidate in (folder / path.name, (folder / path.name).with_suffix(".png")):
             with suppress(OutputError):
-                return write_numbered(image, candidate, recipe)[0]
+                return write_numbered(image, candidate, recipe, saving)[0]
     return None
 
 

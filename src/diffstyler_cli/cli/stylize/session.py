@@ -256,7 +256,7 @@ class Session:
         photo = Path("picture.png" if job.request.image in (None, "-") else str(job.request.image))
         meant = picture.path or photo.with_name(f"{photo.stem}-kept{job.request.suffix()}")
         with uninterrupted():
-            kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent])
+            kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent], picture.saving)
             if kept is None:
                 return OutputError(failure.message, failure.advice)
             self._note(dataclasses.replace(picture, path=kept))
