@@ -61,8 +61,9 @@ def counted(stylizer: Stylizer, config: StylizeConfig, prompts: list[str]) -> tu
 
 
 CASES: list[dict[str, Any]] = [
-    *({"solver": solver, "guide": guide} for solver in SOLVERS for guide in ("art", "both")),
-    *({"lam": lam, "guide": guide, "solver": "pie"} for lam in (0.0, 1.0) for guide in ("art", "both", "none")),
+    *({"solver": solver} for solver in SOLVERS),
+    *({"solver": solver, "guide": "both"} for solver in ("plms", "prk", "dpmpp_2m")),
+    *({"lam": lam, "guide": guide, "solver": "pie"} for lam in (0.0, 1.0) for guide in ("art", "both")),
     {"guidance_scale": 0.0},
     {"guidance_scale": 0.0, "lam": 0.0, "solver": "prk"},
     dict.fromkeys(("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv"), 0.0),

@@ -78,6 +78,7 @@ def test_names_are_found_again_in_another_locale(
     assert "Identical" in replayed.err
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_in_another_locale(photo: Path) -> None:
     photo = photo.rename(f"{JAPANESE}.png")
     line = ["sweep", photo, "--prompt", "oil \u6d77\u306e\u6ce2", "--prompt", "oil", "--seed", "3", "--models", "lite"]
