@@ -1,6 +1,7 @@
 """Makes the pictures of the README and docs/defaults.md by the commands that it prints: `python docs/pictures/make.py`.
 
-Each sheet is a row of captioned pictures; the first is the photo. Takes about ten minutes on two cores.
+Each sheet is a row of captioned pictures; the first is the photo. What one setting does is shown at --size 256, the
+size of the first pass, where it is measured. Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ HERE = Path(__file__).parent
 PHOTO = HERE / "macaws.jpg"
 COMMAND = [sys.executable, "-c", "from diffstyler_cli.cli.app import main; main()"]
 CELL, CAPTION = 256, 24
+SMALL = ("--size", "256", "--seed", "1")
 
 SHEETS: dict[str, list[tuple[str, list[str]]]] = {
     "styles": [
@@ -28,23 +30,31 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
         for strength in ("0", "0.2", "0.4", "0.5", "0.6", "0.8", "1")
     ],
     "lambda": [
-        (f"--lambda {lam}", ["stylize", str(PHOTO), "oil painting", "--lambda", lam, "--seed", "1"])
+        (f"--lambda {lam}", ["stylize", str(PHOTO), "oil painting", "--lambda", lam, *SMALL])
         for lam in ("1", "0.6", "0.2")
     ],
     "t1": [
-        (f"--t1 {t1}", ["stylize", str(PHOTO), "oil painting", "--t1", t1, "--seed", "1"])
-        for t1 in ("1.0x", "1.2x", "1.6x")
+        (f"--t1 {t1}", ["stylize", str(PHOTO), "oil painting", "--t1", t1, *SMALL]) for t1 in ("1.0x", "1.2x", "1.6x")
     ],
     "guidance": [
-        (f"--guidance-scale {scale}", ["stylize", str(PHOTO), "woodcut", "--guidance-scale", scale, "--seed", "1"])
+        (
+            f"--guidance-scale {scale}",
+            ["stylize", str(PHOTO), "woodcut", "--guidance-scale", scale, *SMALL],
+        )
         for scale in ("0", "3", "8")
     ],
     "prompt-weight": [
-        (f"--prompt-weight {weight}", ["stylize", str(PHOTO), "watercolor", "--prompt-weight", weight, "--seed", "1"])
+        (
+            f"--prompt-weight {weight}",
+            ["stylize", str(PHOTO), "watercolor", "--prompt-weight", weight, *SMALL],
+        )
         for weight in ("1", "1.4", "4")
     ],
     "losses": [
-        (" ".join(options) or "the defaults", ["stylize", str(PHOTO), "van gogh", *options, "--seed", "1"])
+        (
+            " ".join(options) or "the defaults",
+            ["stylize", str(PHOTO), "van gogh", *options, *SMALL],
+        )
         for options in (
             (),
             ("--w-instruction", "0"),

@@ -69,9 +69,9 @@ def complete_style(incomplete: str) -> list[tuple[str, str]]:
     ]
 
 
-def settings_parameters() -> list[inspect.Parameter]:
-    """One parameter a setting, in the table's order."""
-    return [_parameter(name, option) for name, option in options().items()]
+def settings_parameters(defaults: Mapping[str, str]) -> list[inspect.Parameter]:
+    """One parameter a setting, in the table's order; `defaults` are words for those that a command has of its own."""
+    return [_parameter(name, option, defaults.get(name, "")) for name, option in options().items()]
 
 
 def weights_parameters() -> list[inspect.Parameter]:
@@ -171,19 +171,21 @@ def values(name: str) -> str:
     return {"bool": "", "str": "STEPS|Nx" if name == "t1" else "TEXT"}.get(kind, kind.upper())
 
 
-def sentence(name: str) -> str:
+def sentence(name: str, own_default: str = "") -> str:
     """An option's help: its sentence, default (both, where the model sets differ), the paper's symbol in brackets."""
     option, default = options()[name], default_of(name)
     text = option.help
     if values(name) == "NAME":
         text += f" One of {', '.join(option.choices)}."
-    if default is not None and default is not False:
+    if own_default:
+        text += f" (default {own_default})"
+    elif default is not None and default is not False:
         full = "" if option.full is None else f"; {_short(option.full)} with the full-size models"
         text += f" (default {_short(default)}{full})"
     return text + (f" [{option.symbol}]" if option.symbol else "")
 
 
-def _parameter(name: str, option: Option) -> inspect.Parameter:
+def _parameter(name: str, option: Option, own_default: str) -> inspect.Parameter:
     flag = kind_of(name) == "bool"
     choices = option.choices
 
@@ -192,7 +194,7 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
 
     default = typer.Option(
         option.flag,
-        help=markup(sentence(name)),
+        help=markup(sentence(name, own_default)),
         metavar=values(name),
         show_default=False,
         rich_help_panel=option.panel,

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -98,6 +99,7 @@ def scaffold(
     strict: str | None = STRICT,
     page: Page = _NO_PAGE,
     read: Callable[[str, str | bool], Any] = parse,
+    defaults: Mapping[str, str] = MappingProxyType({}),
     writes: Callable[[Mapping[str, Any]], Iterable[Path]] = lambda given: (),
 ) -> Callable[[Callable[..., None]], Callable[..., int]]:
     """Makes a command of a function (call: Call, *, …) -> None.
@@ -107,12 +109,13 @@ def scaffold(
             `strict` it has no notices.
         page: what --help shows beside the options.
         read: makes a value of a setting's name and text; errors in it come before the command's own.
+        defaults: words for the defaults of settings that are not those of `config`.
         writes: of the arguments, where the command writes beside the paths that they name; a folder with all in it.
     """
 
     def decorate(body: Callable[..., None]) -> Callable[..., int]:
         signature = inspect.signature(body, eval_str=True)
-        groups = {"settings": settings_parameters(), "weights": weights_parameters()}
+        groups = {"settings": settings_parameters(defaults), "weights": weights_parameters()}
         own = list(signature.parameters.values())[1:]
         parameters = [_context()]
         for parameter in own:

@@ -83,7 +83,7 @@ PAGE = Page(
 )
 
 
-@scaffold(no_input=NO_INPUT, page=PAGE, read=_read, writes=_own_folder)
+@scaffold(no_input=NO_INPUT, page=PAGE, read=_read, writes=_own_folder, defaults={"size": "that of --working-size"})
 def command(
     call: Call,
     *,
