@@ -82,3 +82,7 @@ def test_style_images() -> None:
     for argument in ("", " ", ":2"):
         with pytest.raises(UsageError, match="path is empty"):
             parse_style_image(argument)
+
+
+def test_a_path_that_no_system_takes_is_one_of_nothing() -> None:
+    assert parse_style_image("~a\0b.png:2") == StyleImage(Path("~a\0b.png"), 2)

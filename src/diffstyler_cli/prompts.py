@@ -72,7 +72,10 @@ def path_of(text: str) -> str:
     """
     match = _FILE.match(text)
     if match is None or os.path.lexists(text):
-        return os.path.expanduser(text)
+        try:
+            return os.path.expanduser(text)
+        except ValueError:  # a null byte, as a recipe may have it: a name of nothing
+            return text
     from urllib.parse import unquote
 
     return unquote("/" + text[match.end() :], errors="surrogateescape")
