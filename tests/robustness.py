@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 NUMBERS, PAGE = DOCS / "robustness.json", DOCS / "robustness.md"
 MOST = 6
 """Outcomes of a row that the page tells."""
-HELD = "each as its test says"
+HELD = "what each test asserts"
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ HEAD = """\
 <!-- Made by `python tests/robustness.py` of docs/robustness.json, which tests count: see there. -->
 
 Every row is of tests that are run before a change lands. The numbers are those of the last run that was counted; where
-it says "each as its test says", they are of the tests themselves. What must hold is asserted each time: one attempt
-that ends otherwise, in a traceback above all, fails its test.
+it says "what each test asserts", tests were counted, all of which must pass. What must hold is asserted each time: one
+attempt that ends otherwise, in a traceback above all, fails its test.
 
 | what is tried | how often | what must hold | what happened | tests |
 | --- | ---: | --- | --- | --- |
