@@ -123,8 +123,8 @@ def _alone(
     show_completion: Annotated[str | None, shell_option("--show-completion", SHOW)] = None,
     install_completion: Annotated[str | None, shell_option("--install-completion", INSTALL)] = None,
     version: Annotated[bool, typer.Option("-V", "--version", metavar="", help="Print the version and leave.")] = False,
-    show_help: HELP[0] = False,  # type: ignore[valid-type]
-    show_all: HELP[1] = False,  # type: ignore[valid-type]
+    show_help: HELP[0] = False,  # type: ignore[valid-type]  # an Annotated
+    show_all: HELP[1] = False,  # type: ignore[valid-type]  # an Annotated
 ) -> int:
     """Turn a photograph into a picture in a style that you can say.
 

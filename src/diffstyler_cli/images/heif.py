@@ -40,5 +40,5 @@ def open_heif(stream: IO[bytes], name: str, frame: int, check_size: Callable[[tu
     image: Image.Image = part.to_pillow()
     image.format = "HEIF"
     image.n_frames = count  # type: ignore[attr-defined]  # as Pillow's own formats have them
-    image.is_animated = count > 1  # type: ignore[attr-defined]
+    image.is_animated = count > 1  # type: ignore[attr-defined]  # likewise
     return image

@@ -164,7 +164,7 @@ def _open_tiff(stream: IO[bytes], head: bytes, name: str, max_pixels: int, frame
         raise sources.unidentified(name, head, stream) from error
     made.format = "TIFF"
     made.is_animated = tiff.has_more(tags) or page > 0  # type: ignore[attr-defined]  # as Pillow's own formats have it
-    if frame is not None and not made.is_animated:  # type: ignore[attr-defined]
+    if frame is not None and not made.is_animated:  # type: ignore[attr-defined]  # likewise
         raise _one_picture(name, frame)
     made.info["icc_profile"] = tags.get(tiff.PROFILE)
     if isinstance(tags.get(tiff.ORIENTATION), int):

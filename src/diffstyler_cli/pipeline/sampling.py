@@ -170,24 +170,23 @@ def run_sampling(
     sampling = began
     steps = [config.pass_steps(number) for number in range(len(subjects))]
     histories: list[list[dict[str, TermReport]]] = [[] for _ in configs]
-    x = starts[0]
+    x, size = starts[0], subjects[0].size
+
+    def progress(phase: str, step: int, count: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
+        losses = report.terms if report is not None else None
+        return Progress(phase, step, count, pred, losses, before + time.monotonic() - began, size)
+
     for number, (subject, objective, start) in enumerate(zip(subjects, objectives, starts, strict=True)):
-
-        def progress(
-            phase: str, step: int, steps: int, pred: Tensor | None, report: ObjectiveReport | None,
-            size: tuple[int, int] = subject.size,
-        ) -> Progress:  # fmt: skip
-            losses = report.terms if report is not None else None
-            return Progress(phase, step, steps, pred, losses, before + time.monotonic() - began, size)
-
         noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
         noise = noise.to(networks.device)
         if number == 0:
             x = fresh_noise(start, config.fresh_noise, noise)
             x = x if count == 1 else x.repeat(count, 1, 1, 1)
         else:
-            smaller = subject.enlarged(x, subjects[number - 1].size)
-            x = resumed(smaller, start, subject.x0, float(grid[steps[number]]), config.fresh_noise, noise)
+            x = resumed(
+                subject.enlarged(x, size), start, subject.x0, float(grid[steps[number]]), config.fresh_noise, noise
+            )
+        size = subject.size
         if number == 0 and config.noise_iters and objective is not None:
             mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
             predict = predictor(mixed, float(grid[config.steps]), through=config.guide != "none")

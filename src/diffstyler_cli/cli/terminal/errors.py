@@ -5,6 +5,7 @@ Importing this module costs nothing: torch's out-of-memory error is recognised w
 
 from __future__ import annotations
 
+import difflib
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,7 +167,11 @@ def _usage(error: BaseException) -> tuple[str, str]:
         known = hint(str(getattr(error, "option_name", "")), *_command_of(error))
         if known:
             return f"There is no option {getattr(error, 'option_name', '')}.", known
-        close = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
+        possible = list(getattr(error, "possibilities", None) or ())
+        typed = str(getattr(error, "option_name", ""))
+        close = " or ".join(
+            difflib.get_close_matches(typed, possible, n=len(possible) or 1, cutoff=0)
+        )  # the closest first
         guess = f"Did you mean {close}?" if close else ""
         return f"There is no option {getattr(error, 'option_name', '')}.", guess
     whole = error.format_message()  # type: ignore[attr-defined]  # every error of either click has it
