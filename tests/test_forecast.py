@@ -20,8 +20,6 @@ from diffstyler_cli.pipeline.forecast import (
     Evaluations,
     free_evaluations,
     guidance,
-    inner_size,
-    result_size,
     sampling_evaluations,
 )
 from diffstyler_cli.sample import SAMPLE
@@ -105,10 +103,12 @@ def test_what_sets_the_pace_of_a_step(settings: dict[str, Any], kind: str) -> No
     assert guidance(dataclasses.replace(SMALL, **settings)) == kind
 
 
-@pytest.mark.parametrize("original", [False, True])
-def test_the_size_is_known_before(stylizer: Stylizer, tmp_path: Path, original: bool) -> None:
+@pytest.mark.parametrize(
+    ("size", "result"), [(64, (86, 48)), ("original", (90, 50)), ("60x60", (60, 33)), ("400x90", (162, 90))]
+)
+def test_the_size_is_known_before(stylizer: Stylizer, tmp_path: Path, size: int | str, result: tuple[int, int]) -> None:
     Image.linear_gradient("L").resize((90, 50)).convert("RGB").save(tmp_path / "p.png")
     photo = read_image(tmp_path / "p.png")
-    config = dataclasses.replace(SMALL, steps=1, guidance_scale=0.0, original_size=original)
-    assert stylizer.stylize(photo, "oil painting", config).image.size == result_size(config, photo)
-    assert result_size(config, photo) == ((90, 50) if original else inner_size(config, photo))
+    config = dataclasses.replace(SMALL, steps=1, guidance_scale=0.0, size=size, working_size=64)
+    assert stylizer.stylize(photo, "oil painting", config).image.size == result
+    assert config.result_size(photo.original_size) == result

@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import UsageError
 from .naming import cut
+from .size import Shape, Size
 from .strength import MIDDLE, MOVED, moved
 from .t1 import T1
 
@@ -98,9 +99,11 @@ class StylizeConfig:
         None, "--seed", PANEL_SAMPLING, "Seed of every random draw; drawn and recorded if not given.",
         low=0, high=2**63 - 1,
     )  # fmt: skip
-    size: int = _option(
-        512, "--size", PANEL_SAMPLING, "The picture has about SIZE x SIZE pixels, in the photo's shape.",
-        low=64, high=4096, full=256,
+    size: int | str = _option(
+        512, "--size", PANEL_SAMPLING,
+        "Size of the picture, always in the photo's shape: about N x N pixels, fitting into WxH, or original, the "
+        "photo's own.",
+        full=256,
     )  # fmt: skip
     working_size: int = _option(
         256, "--working-size", PANEL_SAMPLING,
@@ -108,9 +111,16 @@ class StylizeConfig:
         "about twice as large.",
         low=64, high=4096,
     )  # fmt: skip
-    original_size: bool = _option(
-        False, "--original-size", PANEL_SAMPLING, "Enlarge the result to the photo's own number of pixels."
-    )
+    stroke_scale: float = _option(
+        1.0, "--stroke-scale", PANEL_SAMPLING,
+        "Beyond about 700 pixels: 1 lets strokes grow with the picture, 0 keeps them fine.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    tile: int = _option(
+        768, "--tile", PANEL_SAMPLING,
+        "A pass of more than TILE x TILE pixels is drawn in overlapping tiles of at most that size: less memory.",
+        low=128, high=4096, full=512,
+    )  # fmt: skip
     # --- losses ------------------------------------------------------------------------------------------------------
     guidance_scale: float = _option(
         3.0, "--guidance-scale", PANEL_LOSSES, "Strength of the loss guidance at every step; 0 turns it off.",
@@ -209,20 +219,30 @@ class StylizeConfig:
         """T1 in steps, never below T. Raises `UsageError` for text that is no length or for T1 < T."""
         return T1.parse(self.t1).steps(self.steps)
 
-    def pass_sizes(self) -> tuple[int, ...]:
-        """The sizes of the passes that draw the picture: from the working size by about doublings to its own."""
-        doublings = max(0, round(math.log2(self.size / self.working_size)))
-        ratio = self.size / self.working_size
-        smaller = (round(self.working_size * ratio ** (n / doublings)) for n in range(doublings))
-        return (*smaller, self.size)
+    def pass_sizes(self, photo: Shape) -> tuple[Shape, ...]:
+        """(width, height) of the passes that draw the picture of a photo of that size, without padding.
+
+        From the working size by about doublings to the result's own, as `Size.passes`.
+        """
+        return Size.parse(self.size).passes(photo, self.working_size)
+
+    def result_size(self, photo: Shape) -> Shape:
+        """(width, height) of the picture of a photo of that size."""
+        return Size.parse(self.size).result(photo)
 
     def pass_steps(self, number: int) -> int:
-        """Steps of T that pass `number` (from 0) takes: all, then the last half, which draws what is small."""
-        return self.steps if number == 0 else -(-self.steps // 2)
+        """Steps of T that pass `number` (from 0) takes: all, then the last half, which draws what is small.
+
+        Each pass after that takes half of them again, so that it sharpens the strokes that are there, or, at a
+        `stroke_scale` of 0, as many, so that it draws its own.
+        """
+        halvings = 0.0 if number == 0 else 1 + self.stroke_scale * (number - 1)
+        return math.ceil(self.steps / 2**halvings)
 
     def validate(self) -> StylizeConfig:
         """Returns self; raises `UsageError` naming the flag, the value and the range."""
         _check(self)
+        Size.parse(self.size)
         self.t1_steps()
         return self
 
@@ -268,7 +288,7 @@ def options(*configs: type[StylizeConfig] | type[MachineConfig]) -> dict[str, Op
 
 
 def kind_of(name: str) -> str:
-    """A setting's kind: "float", "int", "bool" or "str". Raises `KeyError` for a name that is no setting."""
+    """A setting's kind: "float", "int", "bool", "str", or "int | str". Raises `KeyError` for a name that is none."""
     kinds = {f.name: str(f.type) for config in (StylizeConfig, MachineConfig) for f in dataclasses.fields(config)}
     return kinds[name].removesuffix(" | None")
 

@@ -15,7 +15,7 @@ from diffstyler_cli.cli.terminal.ask import unquoted
 from diffstyler_cli.cli.terminal.console import escaped
 from diffstyler_cli.config import default_of, options
 
-NAMES = sorted(name for name in options() if name not in ("t1", "round_trip", "original_size"))
+NAMES = sorted(name for name in options() if name not in ("t1", "round_trip", "size"))
 
 
 def request(**settings: Any) -> Request:

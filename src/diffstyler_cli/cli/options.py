@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..models.lite.styles import STYLES
 from ..naming import cut, exact
 from ..roles import ROLES
+from ..size import Size
 
 LONGEST_CHOICES = 24
 """Choices longer than this stand in an option's sentence: in their own column they would leave it no room."""
@@ -103,11 +104,10 @@ def frame_number(text: str | None) -> int | None:
 
 def spelt_out(arguments: Sequence[str]) -> list[str]:
     """The arguments with the value of a --keep-exif that stands alone: Typer knows no option whose value may be left
-    out, and would take the photo for it."""
+    out, and would take the photo for it. --original-size is --size original."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [
-        f"{word}={CAMERA}" if word == KEEP_EXIF_FLAG and place < end else word for place, word in enumerate(arguments)
-    ]
+    spelt = {KEEP_EXIF_FLAG: f"{KEEP_EXIF_FLAG}={CAMERA}", "--original-size": "--size=original"}
+    return [spelt.get(word, word) if place < end else word for place, word in enumerate(arguments)]
 
 
 def readable(text: str) -> str:
@@ -123,6 +123,8 @@ def parse(name: str, value: str | bool) -> Any:
     kind, flag, default = kind_of(name), options()[name].flag, default_of(name)
     if kind == "int":
         return whole(flag, str(value), example=42 if default is None else default)
+    if kind == "int | str":
+        return Size.parse(str(value)).value
     if kind != "float":
         return value
     try:
@@ -168,7 +170,9 @@ def values(name: str) -> str:
     if kind in ("int", "float") and option.low is not None:
         endless = option.high is None or option.high >= 2**53
         return f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
-    return {"bool": "", "str": "STEPS|Nx" if name == "t1" else "TEXT"}.get(kind, kind.upper())
+    return {"bool": "", "str": "STEPS|Nx" if name == "t1" else "TEXT", "int | str": "N|WxH|original"}.get(
+        kind, kind.upper()
+    )
 
 
 def sentence(name: str, own_default: str = "") -> str:

@@ -47,3 +47,21 @@ def _cost(solver: str) -> Cost:
     if solver not in COSTS:
         raise UsageError(f"There is no solver {solver!r}.", f"Choose one of {', '.join(COSTS)}.")
     return COSTS[solver]
+
+
+def spans(length: int, tile: int, multiple: int) -> list[tuple[int, int]]:
+    """Starts and ends of the tiles along a side of `length`: the fewest of at most `tile` that overlap by an eighth.
+
+    All have the same length, and with their starts it is divisible by `multiple`, as `length` is.
+    """
+    if length <= tile:
+        return [(0, length)]
+    most = max(multiple, tile // multiple * multiple)
+    overlap = most // 8
+    count = -(-(length - overlap) // max(1, most - overlap))
+    # no longer than the overlap asks for, so that no two tiles see much the same
+    size = -(-(length + (count - 1) * overlap) // count // multiple) * multiple
+    size = min(most, max(size, multiple))
+    last = length - size
+    starts = dict.fromkeys(round(last * k / (count - 1) / multiple) * multiple for k in range(count))
+    return [(start, start + size) for start in starts]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .encode import Saving
+from .enlarge import enlarged
 from .exif import kept
 from .metadata import embed, read_recipe
 from .read import MAX_PIXELS, LoadedImage, read_image
 from .source import Source
-from .tensors import resized, restore_alpha, spread, squeezed, to_image, to_tensor, working_size
+from .tensors import resized, restore_alpha, spread, squeezed, to_image, to_tensor
 from .write import (
     automatic_name,
     check_output,
@@ -26,6 +27,7 @@ __all__ = [
     "check_output",
     "embed",
     "encode_image",
+    "enlarged",
     "kept",
     "output_format",
     "read_image",
@@ -36,7 +38,6 @@ __all__ = [
     "squeezed",
     "to_image",
     "to_tensor",
-    "working_size",
     "write_image",
     "write_numbered",
 ]

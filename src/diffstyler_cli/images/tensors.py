@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+
+from ..size import MAX_ASPECT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,20 +14,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-MAX_ASPECT = 16
-MIN_SIDE = 16
 _TRUSTED = 0.02  # opacity from which on a pixel's own colour counts alone
-
-
-def working_size(original_size: tuple[int, int], size: int) -> tuple[int, int]:
-    """(width, height) of about size·size pixels in the picture's shape, for a picture of any size.
-
-    Each side is at least 16. A shape longer than 16:1 is worked on, squeezed, as 16:1; resizing the result to
-    `original_size` undoes that.
-    """
-    width, height = original_size
-    aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
-    return (max(MIN_SIDE, round(size * math.sqrt(aspect))), max(MIN_SIDE, round(size / math.sqrt(aspect))))
 
 
 def squeezed(size: tuple[int, int]) -> str:
@@ -36,7 +24,7 @@ def squeezed(size: tuple[int, int]) -> str:
         return ""
     longer = f"{aspect:.0f}:1" if size[0] > size[1] else f"1:{aspect:.0f}"
     squeezed_to = f"{MAX_ASPECT}:1" if size[0] > size[1] else f"1:{MAX_ASPECT}"
-    return f"the photo's shape, {longer}, is squeezed to {squeezed_to}: --original-size keeps it"
+    return f"the photo's shape, {longer}, is squeezed to {squeezed_to}: --size original keeps it"
 
 
 def resized(rgb: Image.Image, size: tuple[int, int], alpha: Image.Image | None = None) -> Image.Image:

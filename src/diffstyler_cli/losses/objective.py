@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..errors import NumericalError
 from .report import ObjectiveReport, TermReport
@@ -43,23 +44,28 @@ class Objective:
     Args:
         terms: name -> (loss, weight), in the order of the table.
         shared: what the losses share, cleared after each call.
+        reduction: the losses see the mean of so many pixels a side as one.
     """
 
-    def __init__(self, terms: Mapping[str, tuple[LossFn, float]], shared: Sequence[Shared[Any]] = ()) -> None:
+    def __init__(
+        self, terms: Mapping[str, tuple[LossFn, float]], shared: Sequence[Shared[Any]] = (), reduction: int = 1
+    ) -> None:
         self.terms = {name: (loss, weight) for name, (loss, weight) in terms.items() if weight != 0}
         self.shared = tuple(shared)
+        self.reduction = reduction
 
     def __call__(self, pred: Tensor) -> ObjectiveReport:
-        """Reads every term at `pred` (BxCxHxW), which needs no gradient of its own.
+        """Reads every term at `pred` (BxCxHxW), which needs no gradient of its own; H and W divisible by `reduction`.
 
         Raises `NumericalError` naming the first term whose value or gradient is NaN or infinite.
         """
         reports: dict[str, TermReport] = {}
         samples: tuple[dict[str, TermReport], ...] = tuple({} for _ in pred)
-        grad = torch.zeros_like(pred)
+        seen = functional.avg_pool2d(pred.detach(), self.reduction) if self.reduction > 1 else pred.detach()
+        grad = torch.zeros_like(seen)
         try:
             with torch.enable_grad():
-                leaf = pred.detach().requires_grad_()
+                leaf = seen.requires_grad_()
                 for name, (loss, weight) in self.terms.items():
                     values = loss(leaf)
                     value = values.sum()
@@ -79,4 +85,7 @@ class Objective:
         finally:
             for shared in self.shared:
                 shared.clear()
+        if self.reduction > 1:  # back through the mean
+            share = grad / self.reduction**2
+            grad = share.repeat_interleave(self.reduction, -2).repeat_interleave(self.reduction, -1)
         return ObjectiveReport(math.fsum(r.weight * r.value for r in reports.values()), reports, grad, samples)

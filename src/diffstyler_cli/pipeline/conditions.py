@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..images import to_tensor, working_size
+from ..images import to_tensor
 from ..losses.instruction import Cutouts, prompt_target
 from ..models.base import Components
 from ..models.lite.styles import FEATURED, STYLES
 from ..prompts import Prompt, StyleImage, parse_prompt
+from ..size import working_size
 from .style_images import StylePicture, read_style
 
 STYLE_VIEWS = 8

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import StylizeConfig
-from ..diffusion.costs import NO_SHARE, evaluations_at_end, evaluations_of
+from ..diffusion.costs import NO_SHARE, evaluations_at_end, evaluations_of, spans
+from ..size import Shape
 
 if TYPE_CHECKING:
     from ..images import LoadedImage
@@ -49,14 +50,18 @@ class Evaluations(NamedTuple):
         return photo * (self.photo + 2 * self.photo_backward) + art * (self.art + 2 * self.art_backward)
 
 
-def free_evaluations(config: StylizeConfig) -> Evaluations:
+ANY: Shape = (1, 1)
+"""A photo where its size does not matter: the number of passes depends on it only for a --size that is no number."""
+
+
+def free_evaluations(config: StylizeConfig, photo: Shape = ANY) -> Evaluations:
     """Of one free diffusion, at the sizes of all passes. Raises `UsageError` for a T1 shorter than T."""
     top = config.t1_steps() if config.round_trip else config.steps
-    counts = [top, top - config.steps, *(config.pass_steps(n) for n in range(1, len(config.pass_sizes())))]
+    counts = [top, top - config.steps, *(config.pass_steps(n) for n in range(1, len(config.pass_sizes(photo))))]
     return Evaluations(photo=sum(evaluations_of(config.solver, count) for count in counts))
 
 
-def sampling_evaluations(config: StylizeConfig, weights: Sequence[float | None]) -> Evaluations:
+def sampling_evaluations(config: StylizeConfig, weights: Sequence[float | None], photo: Shape = ANY) -> Evaluations:
     """Of the sampling of one picture, and of the updates of its noise.
 
     `weights` are those of its prompts and style images; None is --prompt-weight. Each that has a share in
@@ -64,7 +69,7 @@ def sampling_evaluations(config: StylizeConfig, weights: Sequence[float | None])
     """
     given = [config.prompt_weight if weight is None else weight for weight in weights]
     passes = sum(abs(share) >= NO_SHARE for share in (1 - math.fsum(given), *given)) if config.lam > 0 else 0
-    steps = [config.pass_steps(number) for number in range(len(config.pass_sizes()))]
+    steps = [config.pass_steps(number) for number in range(len(config.pass_sizes(photo)))]
     calls, noise = sum(evaluations_of(config.solver, count) for count in steps), config.noise_iters
     # at t = 0, where the correction vanishes, nothing is guided
     ends = sum(evaluations_at_end(config.solver, count) for count in steps)
@@ -85,25 +90,22 @@ def guidance(config: StylizeConfig) -> str:
     return config.guide if _steered(config) or config.noise_iters else "off"
 
 
-def result_size(config: StylizeConfig, photo: LoadedImage) -> tuple[int, int]:
-    """(width, height) of the picture."""
-    return photo.original_size if config.original_size else inner_size(config, photo)
-
-
-def inner_size(config: StylizeConfig, photo: LoadedImage) -> tuple[int, int]:
-    """(width, height) at which the networks see it, without the padding."""
-    from ..images import working_size
-
-    return working_size(photo.rgb.size, config.size)
+def inner_size(config: StylizeConfig, photo: LoadedImage) -> Shape:
+    """(width, height) at which the networks see it last, without the padding."""
+    return config.pass_sizes(photo.original_size)[-1]
 
 
 def mean_pixels(config: StylizeConfig, photo: LoadedImage) -> int:
-    """Pixels that a step works on, in the mean over all passes."""
-    from ..images import working_size
-
-    sizes = [working_size(photo.rgb.size, size) for size in config.pass_sizes()]
+    """Pixels that a step works on, in the mean over all passes; what tiles have in common counts for each."""
+    sizes = config.pass_sizes(photo.original_size)
     steps = [config.pass_steps(number) for number in range(len(sizes))]
-    return round(sum(n * width * height for n, (width, height) in zip(steps, sizes, strict=True)) / sum(steps))
+    return round(sum(n * _seen(size, config.tile) for n, size in zip(steps, sizes, strict=True)) / sum(steps))
+
+
+def _seen(size: Shape, tile: int) -> int:
+    if size[0] * size[1] <= tile * tile:
+        return size[0] * size[1]
+    return math.prod(sum(stop - start for start, stop in spans(-(-side // 16) * 16, tile, 16)) for side in size)
 
 
 def _steered(config: StylizeConfig) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +20,9 @@ from ..diffusion.free import free_diffusion, fresh_noise, optimise_noise, predic
 from ..diffusion.guidance import guided
 from ..diffusion.schedule import t_grid
 from ..diffusion.solvers import ModelFn, sample
+from ..diffusion.tiles import tiled
 from ..errors import UsageError
-from ..images import restore_alpha, spread, to_image
+from ..images import enlarged, restore_alpha, spread, to_image
 from ..losses.aesthetic import AestheticLoss
 from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
 from ..losses.objective import LossFn, Objective, Shared
@@ -55,15 +56,21 @@ class Networks:
         """Roles of the networks that run in float32 because they overflowed in fp16."""
         return [network.role for network in self._overflowed]
 
-    def unconditioned(self, network: VelocityNetwork) -> ModelFn:
-        """(x, t) -> v of a network under the null condition, t kept in the range that it was trained on."""
-        return clamped(lambda x, t: self.evaluate(network, x, t), network.t_min, network.t_max)
+    def unconditioned(self, network: VelocityNetwork, tile: int) -> ModelFn:
+        """(x, t) -> v of a network under the null condition, t kept in the range that it was trained on.
 
-    def prompted(self, conditions: Conditions) -> ModelFn:
-        """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range."""
+        It sees at most `tile`² pixels at once.
+        """
+        return clamped(self._tiled(network, tile), network.t_min, network.t_max)
+
+    def prompted(self, conditions: Conditions, tile: int) -> ModelFn:
+        """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range, in such tiles."""
         photo = self.parts.photo
-        guidance = batched_cfg(functools.partial(self.evaluate, photo), conditions.embeddings, conditions.weights)
+        guidance = batched_cfg(self._tiled(photo, tile), conditions.embeddings, conditions.weights)
         return clamped(guidance, photo.t_min, photo.t_max)
+
+    def _tiled(self, network: VelocityNetwork, tile: int) -> Callable[..., Tensor]:
+        return tiled(functools.partial(self.evaluate, network), tile, network.multiple)
 
     def evaluate(self, network: VelocityNetwork, x: Tensor, *rest: Tensor) -> Tensor:
         """v; from the first overflow of fp16 on, that network computes in float32."""
@@ -108,7 +115,7 @@ def make_objective(
     subject.maps.clear()
     if not terms and config.noise_iters:
         raise UsageError("--noise-iters has no loss to follow.", "Give a loss a weight above 0.")
-    return Objective(terms, [subject.maps, embed]) if terms else None
+    return Objective(terms, [subject.maps, embed], subject.reduction) if terms else None
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ def run_free(networks: Networks, subjects: Sequence[Subject], config: StylizeCon
 
     Later passes go up only as far as they come down again (`StylizeConfig.pass_steps`).
     """
-    null = checked(networks.unconditioned(networks.parts.photo), "photo network")
+    null = checked(networks.unconditioned(networks.parts.photo, config.tile), "photo network")
     grid = t_grid(config.t1_steps())
     top = config.t1_steps() if config.round_trip else config.steps
     counts = [2 * top - config.steps, *(config.pass_steps(n) for n in range(1, len(subjects)))]
@@ -163,7 +170,10 @@ def run_sampling(
     """
     config, count = configs[0], len(configs)
     lam = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
-    photo_fn, art_fn = networks.prompted(conditions), networks.unconditioned(networks.parts.art)
+    photo_fn, art_fn = (
+        networks.prompted(conditions, config.tile),
+        networks.unconditioned(networks.parts.art, config.tile),
+    )
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
     began, before = time.monotonic(), sum(timings.values())
@@ -183,9 +193,8 @@ def run_sampling(
             x = fresh_noise(start, config.fresh_noise, noise)
             x = x if count == 1 else x.repeat(count, 1, 1, 1)
         else:
-            x = resumed(
-                subject.enlarged(x, size), start, subject.x0, float(grid[steps[number]]), config.fresh_noise, noise
-            )
+            larger, time_from = subject.enlarged(x, size, detail=number > 1), float(grid[steps[number]])
+            x = resumed(larger, start, subject.x0, time_from, config.fresh_noise, noise)
         size = subject.size
         if number == 0 and config.noise_iters and objective is not None:
             mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
@@ -226,10 +235,11 @@ def _result(
 ) -> StylizeResult:  # fmt: skip
     loaded = subject.loaded
     picture = to_image(x, subject.size)
-    if config.original_size:
+    size = config.result_size(loaded.original_size)
+    if picture.size != size:
         if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen
             picture = spread(picture, loaded.alpha.resize(subject.size, Image.Resampling.LANCZOS))
-        picture = picture.resize(loaded.original_size, Image.Resampling.LANCZOS)
+        picture = enlarged(picture, subject.shown, size)
     picture = restore_alpha(picture, loaded.alpha)
     recipe = recipe_of(made, config, picture.size, history, timings)
     return StylizeResult(picture, history, recipe, config.seed or 0)

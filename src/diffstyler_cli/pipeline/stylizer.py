@@ -136,7 +136,7 @@ class Stylizer:
         config = dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
         networks, parts = self.networks, self.components
         started = time.monotonic()
-        subjects = make_subjects(parts, image, config.pass_sizes(), self.device)
+        subjects = make_subjects(parts, image, config, self.device)
         conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
         timings = {"prepare": time.monotonic() - started}

@@ -2,65 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from functools import cached_property
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ..images import LoadedImage, Source, read_image, to_tensor, working_size
+from ..config import StylizeConfig
+from ..images import LoadedImage, Source, enlarged, read_image, spread, to_image, to_tensor
 from ..losses.content import ContentLoss
 from ..losses.nce import NCELoss
 from ..losses.objective import Shared
 from ..models.base import Components, ContentFeatures
+from ..size import Shape
+
+LOSSES_AT = 512
+"""About so many pixels squared the losses look at; a larger pass is reduced for them by 2, 4, 8."""
 
 
 class Subject:
     """A photo at its working size, and what the losses keep of it, computed once for all the runs on it."""
 
-    def __init__(self, loaded: LoadedImage, size: tuple[int, int], x0: Tensor, features: ContentFeatures) -> None:
+    def __init__(self, loaded: LoadedImage, size: Shape, x0: Tensor, features: ContentFeatures) -> None:
         self.loaded = loaded
         self.size = size
         """(width, height) without the padding."""
         self.x0 = x0
         """1×3×H×W in [-1, 1], padded."""
+        self.reduction = 2 ** max(0, round(math.log2(math.sqrt(size[0] * size[1]) / LOSSES_AT)))
+        """The losses see the mean of so many pixels a side as one."""
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
 
     @cached_property
+    def _reduced(self) -> Tensor:
+        return functional.avg_pool2d(self.x0, self.reduction) if self.reduction > 1 else self.x0
+
+    @cached_property
     def content_loss(self) -> ContentLoss:
         """The content loss against this photo."""
-        return ContentLoss(self.maps, self._layers[0], self.x0)
+        return ContentLoss(self.maps, self._layers[0], self._reduced)
 
-    def enlarged(self, smaller: Tensor, size: tuple[int, int]) -> Tensor:
-        """A picture B×3×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`."""
+    def enlarged(self, smaller: Tensor, size: Shape, *, detail: bool) -> Tensor:
+        """A picture B×3×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`.
+
+        With `detail`, edges are as sharp as the photo's (`images.enlarge`).
+        """
         width, height = self.size
-        inner = smaller[..., : size[1], : size[0]]
-        inner = functional.interpolate(inner, size=(height, width), mode="bicubic", align_corners=False)
+        if detail:
+            each = [enlarged(to_image(one, size), self.shown, self.size) for one in smaller]
+            inner = torch.cat([to_tensor(one, self.size)[0] for one in each]).to(smaller)
+        else:
+            inner = smaller[..., : size[1], : size[0]]
+            inner = functional.interpolate(inner, size=(height, width), mode="bicubic", align_corners=False)
         padding = (0, self.x0.shape[-1] - width, 0, self.x0.shape[-2] - height)
         return functional.pad(inner, padding, mode="replicate")
+
+    @property
+    def shown(self) -> Image.Image:
+        """The photo in its own size, the colours of what is seen carried on into what is hidden."""
+        loaded = self.loaded
+        return loaded.rgb if loaded.alpha is None else spread(loaded.rgb, loaded.alpha)
 
     def nce_loss(self, seed: int) -> NCELoss:
         """The contrastive loss against this photo, with the places and projections of `seed`; the latest is kept."""
         if self._nce is None or self._nce[0] != seed:
-            self._nce = seed, NCELoss(self.maps, self._layers[1], self.x0, seed)
+            self._nce = seed, NCELoss(self.maps, self._layers[1], self._reduced, seed)
         return self._nce[1]
 
 
 def make_subjects(
-    parts: Components, image: Source | LoadedImage, sizes: Sequence[int], device: torch.device
+    parts: Components, image: Source | LoadedImage, config: StylizeConfig, device: torch.device
 ) -> tuple[Subject, ...]:
-    """The photo at every size that a run draws at, read once. Raises as `make_subject`."""
+    """The photo at the size of every pass of a run, read once. Raises `InputImageError` if it cannot be read."""
     loaded = image if isinstance(image, LoadedImage) else read_image(image)
-    return tuple(make_subject(parts, loaded, size, device) for size in sizes)
+    return tuple(make_subject(parts, loaded, size, device) for size in config.pass_sizes(loaded.original_size))
 
 
-def make_subject(parts: Components, image: Source | LoadedImage, size: int, device: torch.device) -> Subject:
-    """The photo at about `size` x `size` pixels. Raises `InputImageError` if it cannot be read."""
-    loaded = image if isinstance(image, LoadedImage) else read_image(image)
-    inner = working_size(loaded.rgb.size, size)
+def make_subject(parts: Components, loaded: LoadedImage, size: Shape, device: torch.device) -> Subject:
+    """The photo at `size` (width, height)."""
     multiple = max(parts.photo.multiple, parts.art.multiple)
-    x0 = to_tensor(loaded.rgb, inner, multiple, loaded.alpha)[0].to(device)
-    return Subject(loaded, inner, x0, parts.features)
+    x0 = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
+    return Subject(loaded, size, x0, parts.features)

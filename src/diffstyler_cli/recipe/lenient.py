@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -136,8 +137,8 @@ def _shape(kind: Any, metas: tuple[Meta, ...] = ()) -> _Shape:
     if origin is Annotated:
         return _shape(parts[0], (*metas, *parts[1:]))
     if origin in (Union, types.UnionType):
-        (kind,) = [part for part in parts if part not in (UnsetType, types.NoneType)]
-        shape = _shape(kind)
+        kinds = [part for part in parts if part not in (UnsetType, types.NoneType)]
+        shape = _shape(kinds[0]) if len(kinds) == 1 else _Shape(reduce(operator.or_, kinds))
         return replace(shape, null=types.NoneType in parts, needed=UnsetType not in parts)
     if isinstance(kind, type) and issubclass(kind, Struct):
         return _Shape(kind, struct=kind)

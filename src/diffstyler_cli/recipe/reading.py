@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from ..config import default_of
 from ..prompts import Prompt
+from ..size import ORIGINAL
 from .lenient import Reader, dotted, fitting
 from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleRow, Term
 
@@ -83,7 +84,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         reader = Reader()
-        self.record = reader.read(Record, self.data)
+        self.record = reader.read(Record, _upgraded(self.data))
         if len({name for row in self.record.steps or () for name in row}) > MOST_LOSSES:
             self.record.steps = reader.leave_out("steps")
         self.odd, self.odd_count, self._unknown = reader.odd, reader.odd_count, reader.unknown
@@ -211,6 +212,15 @@ class Recipe:
     def unknown(self) -> dict[str, Any]:
         """Fields and settings that this version does not know, by path."""
         return {dotted(path): value for path, value in self._unknown}
+
+
+def _upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recipe from when the photo's own size was a setting beside the size."""
+    settings = data.get("settings")
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("original_size"), bool):
+        return data
+    kept = {name: value for name, value in settings.items() if name != "original_size"}
+    return {**data, "settings": {**kept, "size": ORIGINAL} if settings["original_size"] else kept}
 
 
 def number(value: Any) -> float | None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_ty
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, to_builtins
 
+from .. import size
 from ..config import MachineConfig, StylizeConfig, options
 
 FAMILY = "diffstyler/"
@@ -102,6 +103,9 @@ def _setting(name: str, hint: Any) -> tuple[str, Any]:
     option = options()[name]
     kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
     kind: Any = kinds[0]
+    if name == "size":
+        kind = Annotated[int, Meta(ge=size.LOW, le=size.HIGH)] | Annotated[str, Meta(pattern=size.PATTERN)]
+        return name, Annotated[kind | UnsetType, described(option.help)]
     if option.choices:
         kind = Literal[option.choices]
     elif kind is str:

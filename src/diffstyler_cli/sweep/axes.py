@@ -16,7 +16,7 @@ from ..t1 import T1
 
 PROMPT = "prompt"
 """Name of the axis whose values are prompts."""
-NOT_SWEPT = ("round_trip", "size", "working_size", "original_size")
+NOT_SWEPT = ("round_trip", "size", "working_size", "tile")
 """Settings that all cells of a sweep share, beside those of the machine and the models."""
 MOST_VALUES = 1000
 """Of a setting."""

@@ -67,7 +67,7 @@ class Runner:
         self.stylizer = stylizer
         self.folder = folder
         self.style_images = tuple(style_images)
-        self.subjects = make_subjects(stylizer.components, image, plan.config.pass_sizes(), stylizer.device)
+        self.subjects = make_subjects(stylizer.components, image, plan.config, stylizer.device)
         self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []
@@ -110,7 +110,7 @@ class Runner:
     @property
     def result_size(self) -> tuple[int, int]:
         """Size of the cells' pictures."""
-        return self.subject.loaded.original_size if self.plan.config.original_size else self.subject.size
+        return self.plan.config.result_size(self.subject.loaded.original_size)
 
     def photo_scores(self) -> dict[str, float]:
         """The scores of the photo itself, against the first cell's prompts."""

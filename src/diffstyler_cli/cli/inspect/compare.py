@@ -13,6 +13,7 @@ from ...images.describe import Description
 from ...images.read import read_image
 from ...prompts import StyleImage
 from ...recipe import TOTAL, Recipe, differences
+from ...size import Size
 from ..terminal.console import escaped
 from ..terminal.errors import explain
 from ..terminal.tables import brief
@@ -44,9 +45,10 @@ class Side:
     styles: Sequence[StylePicture]
 
     @property
-    def size(self) -> int:
-        """The working size that the picture was made at."""
-        return int(self.recipe.settings.get("size", self.recipe.default_of("size")))
+    def size(self) -> int | str:
+        """The size that was asked for."""
+        size: int | str = self.recipe.settings.get("size", self.recipe.default_of("size"))
+        return size
 
 
 def compare(job: Job) -> None:
@@ -130,7 +132,10 @@ def _scores(stylizer: Stylizer, side: Side, limit: int) -> dict[str, float]:
 
     parts, device = stylizer.components, stylizer.device
     weight = side.recipe.settings.get("prompt_weight", side.recipe.default_of("prompt_weight"))
-    subject = make_subject(parts, read_image(side.photo, limit), side.size, device)
+    photo = read_image(side.photo, limit)
+    working = side.recipe.settings.get("working_size", side.recipe.default_of("working_size"))
+    size = Size.parse(side.size).passes(photo.original_size, working)[-1]
+    subject = make_subject(parts, photo, size, device)
     conditions = make_conditions(parts, side.recipe.prompts, side.styles, weight, device)
     return Scorer(parts, subject)(read_image(side.description.path, limit).rgb, conditions)
 

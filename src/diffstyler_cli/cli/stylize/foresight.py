@@ -10,7 +10,8 @@ from typing import Any
 from ...config import MachineConfig, StylizeConfig
 from ...images import LoadedImage
 from ...models.cards import network_names
-from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, result_size, sampling_evaluations
+from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, sampling_evaluations
+from ...size import ORIGINAL
 from ..speeds import Part, duration, estimate, learn, read_speeds
 
 NOT_MEASURED = "Time: not measured yet on this machine."
@@ -36,13 +37,16 @@ class Foresight:
         self.config = config
         self.machine = machine
         self.paths = paths
-        self.size, self.inner = result_size(config, photo), inner_size(config, photo)
+        self.size, self.inner = config.result_size(photo.original_size), inner_size(config, photo)
+        self._photo = photo.original_size
+        self._passes = len(config.pass_sizes(photo.original_size))
         self._pixels = mean_pixels(config, photo)
-        self.free, self.sampling = free_evaluations(config), sampling_evaluations(config, weights)
+        self.free = free_evaluations(config, photo.original_size)
+        self.sampling = sampling_evaluations(config, weights, photo.original_size)
 
     @property
     def _at(self) -> str:
-        passes = len(self.config.pass_sizes())
+        passes = self._passes
         inner = f"{self.inner[0]} × {self.inner[1]}"
         return f"at {inner}" if passes == 1 else f"in {passes} passes up to {inner}"
 
@@ -68,6 +72,14 @@ class Foresight:
         each = f"{count} pictures of " if count > 1 else ""
         about = f"{each}{self.free.forward} + {self.sampling.forward} network evaluations {self._at}"
         return NOT_MEASURED if self.seconds is None else f"About {duration(self.seconds)} ({about})"
+
+    @property
+    def resized(self) -> str:
+        """A line for a picture that has not the photo's size; or ""."""
+        if self.size == self._photo:
+            return ""
+        (width, height), (own_width, own_height) = self.size, self._photo
+        return f"{width} × {height} pixels (the photo has {own_width} × {own_height}; --size {ORIGINAL} keeps that)"
 
     def lines(self) -> list[str]:
         """What would be done, for a person."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...config import StylizeConfig, options
 from ...errors import DiffStylerError
+from ...size import Size
 from ...sweep.around import around, described
 from ...sweep.axes import render_values
 from ...t1 import T1
@@ -71,6 +72,12 @@ def more_content(request: Request, config: StylizeConfig) -> Request:
     if config.guidance_scale > 0 or config.noise_iters > 0:
         settings["w_content"] = round(min(2 * config.w_content or 3.0, _high("w_content")), 3)
     return request.with_settings(**settings)
+
+
+def larger(request: Request, config: StylizeConfig) -> Request:
+    """The same picture at twice its size: its first pass is the same, and more detail is drawn into it."""
+    size = Size.parse(config.size).doubled
+    return request if size is None else request.with_settings(size=size)
 
 
 def blend(session: Session, request: Request) -> Request:
@@ -136,6 +143,7 @@ MENU: tuple[Next, ...] = (
     Next("stronger", change=stronger),
     Next("weaker", change=weaker),
     Next("more content", change=more_content),
+    Next("larger", change=larger),
     Next("blend another style", ask=blend, names="one more PROMPT"),
     Next("sweep around this", words=sweep_words),
     Next("open picture", act=open_picture, names="--open"),

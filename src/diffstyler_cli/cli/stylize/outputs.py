@@ -12,6 +12,7 @@ from ...errors import UsageError
 from ...naming import text_of
 from ...prompts import Prompt
 from ...sample import SAMPLE
+from ...size import Size
 from ..places import same_place
 from .request import Request
 
@@ -74,11 +75,10 @@ def check_outputs(
 
     Raises `UsageError` and `OutputError` as `images.check_output`.
     """
-    from ...images import working_size
     from ...images.write import check_output, check_size, remove_stale
 
     given = request.settings.get("size")
-    result = photo_size if request.settings.get("original_size") else working_size(photo_size, given) if given else None
+    result = Size.parse(given).result(photo_size) if given else None
     paths = [path for path in outputs.paths if path is not None]
     for path in paths:
         check_output(path, inputs, request.force)

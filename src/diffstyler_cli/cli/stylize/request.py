@@ -217,9 +217,20 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
     )
     plain = dataclasses.replace(config, working_size=default_of("working_size"))
     yield (
-        ("working_size",) if "working_size" in given and plain.pass_sizes() == config.pass_sizes() else (),
+        ("working_size",) if "working_size" in given and _same_passes(plain, config) else (),
         f"--working-size {config.working_size} changes nothing for a picture of --size {config.size}.",
         "Raise --size, or leave --working-size out.",
+    )
+    scaled = dataclasses.replace(config, stroke_scale=1.0 - default_of("stroke_scale"))
+    yield (
+        ("stroke_scale",) if "stroke_scale" in given and _same_steps(scaled, config) else (),
+        f"--stroke-scale changes nothing for a picture of --size {config.size}, which is drawn in two passes at most.",
+        "Raise --size, or leave --stroke-scale out.",
+    )
+    yield (
+        ("tile",) if "tile" in given and isinstance(config.size, int) and config.tile >= config.size else (),
+        f"--tile {config.tile} changes nothing for a picture of --size {config.size}.",
+        "Lower --tile, raise --size, or leave --tile out.",
     )
     losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
     unguided = config.guidance_scale == 0 and config.noise_iters == 0
@@ -259,6 +270,17 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         "--prompt-weight has no effect: every prompt has a weight of its own.",
         "Leave --prompt-weight out, or a prompt's own weight.",
     )
+
+
+def _same_passes(one: StylizeConfig, other: StylizeConfig) -> bool:
+    """Whether any photo is drawn in the same passes, as far as that is seen without it."""
+    square = (4096, 4096)
+    return isinstance(one.size, int) and one.pass_sizes(square) == other.pass_sizes(square)
+
+
+def _same_steps(one: StylizeConfig, other: StylizeConfig) -> bool:
+    passes = range(len(one.pass_sizes((4096, 4096))) if isinstance(one.size, int) else 4)
+    return [one.pass_steps(n) for n in passes] == [other.pass_steps(n) for n in passes]
 
 
 def _flags(names: Iterable[str]) -> str:

@@ -93,6 +93,8 @@ class Session:
         run = Run(request, request.config(stylizer.name))
         self.notices.add(doubts(run.config))
         foresight = self._foresee(job, run.config, stylizer.networks.machine)
+        if foresight.resized:
+            self.console.say(foresight.resized, "dim")
         if foresight.seconds is not None and foresight.seconds > TELL:
             self.console.say(foresight.estimate(), "dim")
         errors = self._make_all(job, stylizer, run, foresight)
@@ -299,7 +301,7 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     notices.add(source.notes, InputImageError)
     if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
         notices.add("the photo has no such EXIF data to keep")
-    if not request.settings.get("original_size"):
+    if isinstance(request.config("lite").size, int):
         notices.add([line for line in [squeezed(source.original_size)] if line])
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DiffStylerError
+from ...size import Size
 from ...sweep.around import around, described
 from ..stylize.live import about
 from ..terminal.ask import Dispatch, ask_name, confirm, pick, run_other
@@ -40,9 +41,11 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
         rows = {
             OPEN: OPEN,
             KEEP: KEEP,
-            LARGER.format(size=2 * middle.config.size): LARGER,
+            LARGER.format(size=Size.parse(middle.config.size).doubled): LARGER,
             FINER.format(ranges=escaped(finer)): FINER,
         }
+        if Size.parse(middle.config.size).doubled is None:
+            rows = {label: row for label, row in rows.items() if row != LARGER}
         try:
             answer = rows[pick(session.console, "What next?", list(rows), leave="done", back="done")]
         except Back:
@@ -88,7 +91,7 @@ def _finer_question(swept: Swept, request: SweepRequest, cell: Cell) -> str:
 
 def larger(request: SweepRequest, cell: Cell) -> Request:
     """The request for a cell at twice its size."""
-    return request.for_cell(cell.config, cell.prompts, size=min(2 * cell.config.size, 4096))
+    return request.for_cell(cell.config, cell.prompts, size=Size.parse(cell.config.size).doubled)
 
 
 def closer(request: SweepRequest, config: StylizeConfig, prompts: tuple[str, ...], folder: Path) -> SweepRequest:

@@ -205,9 +205,8 @@ class SweepSession:
     def _check(self, request: SweepRequest, plan: Plan, image: LoadedImage, folder: Path) -> tuple[int, int]:
         """Size of a cell's picture. Raises for a grid that is too large and a disk that is too small."""
         from ...images.grids import check_grid
-        from ...pipeline.forecast import result_size
 
-        size = result_size(plan.config, image)
+        size = plan.config.result_size(image.original_size)
         if request.grid:
             check_grid(size, *plan.shape)
         needed = _bytes(plan, size)
