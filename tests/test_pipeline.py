@@ -82,7 +82,7 @@ def test_without_guidance_and_style_the_photo_comes_back(stylizer: Stylizer) -> 
         {"round_trip": True, "t1": "5"}, {"noise_iters": 2}, {"guidance_scale": 0.3}, {"guide": "both"},
         {"guide": "none"},
         {"w_instruction": 0.0}, {"w_content": 0.0}, {"w_nce": 0.0}, {"w_aesthetic": 0.0}, {"w_tv": 0.0},
-        {"distance": "spherical"}, {"cutouts": 3}, {"size": 72},
+        {"distance": "spherical"}, {"cutouts": 3}, {"size": 72}, {"keep_color": 0.5},
     ],
     ids=lambda c: "-".join(c),
 )  # fmt: skip

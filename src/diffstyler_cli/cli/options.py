@@ -6,6 +6,7 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,9 @@ MOST_DIGITS = 1000
 
 FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
 """Panels of help beside those of the settings."""
+
+_NUMBERS = re.compile(r"[+-]?\.?\d[\d.:,+e-]*", re.ASCII)
+"""What stands behind a setting is its value: 0.5, -1, 1e-3, 0:1:0.25, 0,1."""
 
 MOST_PIXELS = 10**12
 """The largest --max-pixels; no picture that fits into a memory has more."""
@@ -102,12 +106,18 @@ def frame_number(text: str | None) -> int | None:
 
 
 def spelt_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the value of a --keep-exif that stands alone: Typer knows no option whose value may be left
-    out, and would take the photo for it."""
+    """The arguments with the value of --keep-exif and --keep-color where they stand alone: Typer knows no option whose
+    value may be left out, and would take the photo for it. Behind a setting, numbers and ranges are its value."""
+    alone = {option.flag: option.alone for option in options().values() if option.alone}
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [
-        f"{word}={CAMERA}" if word == KEEP_EXIF_FLAG and place < end else word for place, word in enumerate(arguments)
-    ]
+    words = list(arguments)
+    for place, word in enumerate(words[:end]):
+        following = words[place + 1] if place + 1 < end else ""
+        if word == KEEP_EXIF_FLAG:
+            words[place] = f"{word}={CAMERA}"
+        elif word in alone and not _NUMBERS.fullmatch(following):
+            words[place] = f"{word}={alone[word]}"
+    return words
 
 
 def readable(text: str) -> str:
@@ -160,14 +170,16 @@ def arguments(settings: Mapping[str, Any]) -> list[str]:
 
 
 def values(name: str) -> str:
-    """The values that an option takes, as help shows them: "0..1", "art|both|none"; "" for a flag."""
+    """The values that an option takes, as help shows them: "0..1", "[0..1]" where none is needed; "art|both|none"; ""
+    for a flag."""
     option, kind = options()[name], kind_of(name)
     if option.choices:
         choices = "|".join(option.choices)
         return choices if len(choices) <= LONGEST_CHOICES else "NAME"
     if kind in ("int", "float") and option.low is not None:
         endless = option.high is None or option.high >= 2**53
-        return f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
+        values = f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
+        return f"[{values}]" if option.alone else values
     return {"bool": "", "str": "STEPS|Nx" if name == "t1" else "TEXT"}.get(kind, kind.upper())
 
 

@@ -21,7 +21,8 @@ from ..diffusion.guidance import guided
 from ..diffusion.schedule import t_grid
 from ..diffusion.solvers import ModelFn, sample
 from ..errors import UsageError
-from ..images import restore_alpha, spread, to_image
+from ..images import resized, restore_alpha, spread, to_image
+from ..images.recolour import keep_colour
 from ..losses.aesthetic import AestheticLoss
 from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
 from ..losses.objective import LossFn, Objective, Shared
@@ -230,6 +231,9 @@ def _result(
         if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen
             picture = spread(picture, loaded.alpha.resize(subject.size, Image.Resampling.LANCZOS))
         picture = picture.resize(loaded.original_size, Image.Resampling.LANCZOS)
+    if config.keep_color:
+        photo = resized(loaded.rgb, picture.size, loaded.alpha)
+        picture = keep_colour(picture, photo, config.keep_color)
     picture = restore_alpha(picture, loaded.alpha)
     recipe = recipe_of(made, config, picture.size, history, timings)
     return StylizeResult(picture, history, recipe, config.seed or 0)
