@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from diffstyler_cli.images.recolour import keep_colour, oklab, srgb
+from diffstyler_cli.images.recolour import FAINT, keep_colour, match_palette, oklab, srgb
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -92,3 +92,57 @@ def test_a_picture_of_several_strips_is_that_of_its_parts() -> None:
     whole = np.asarray(keep_colour(block(result), block(photo), 0.7))
     part = np.asarray(keep_colour(block(result[:40, :30]), block(photo[:40, :30]), 0.7))
     assert np.array_equal(whole, np.tile(part, (25, 20, 1)))
+
+
+def moments(picture: Image.Image) -> tuple[Array, Array]:
+    colours = lab(picture).reshape(-1, 3)
+    return colours.mean(0), np.cov(colours.T)
+
+
+def soft(mean: float, width: float, tint: tuple[float, float, float], seed: int) -> Image.Image:
+    """Colours well inside of what a screen shows."""
+    light = np.random.default_rng(seed).normal(0, width, (60, 50, 3)) @ np.diag(tint) + mean
+    return block(light.clip(0, 255))
+
+
+def test_colours_get_the_palettes_mean_and_covariance() -> None:
+    picture, palette = soft(140, 20, (1, 0.6, 0.9), 1), soft(120, 18, (0.5, 1, 1), 2)
+    (mean, spread), (wanted, wanted_spread) = moments(match_palette(picture, palette)), moments(palette)
+    assert np.abs(mean - wanted).max() < STEP
+    assert np.abs(spread - wanted_spread).max() < FAINT**2
+    assert np.abs(spread - wanted_spread).max() < 0.3 * np.abs(moments(picture)[1] - wanted_spread).max()
+
+
+def test_its_own_palette_leaves_a_picture_as_it_is() -> None:
+    picture = block(noise(6))
+    assert np.abs(np.asarray(match_palette(picture, picture)).astype(int) - np.asarray(picture)).max() <= 1
+
+
+def test_what_is_hidden_counts_for_nothing_on_either_side() -> None:
+    picture, palette = soft(140, 20, (1, 0.6, 0.9), 1), soft(120, 18, (0.5, 1, 1), 2)
+    mask = Image.new("L", (100, 60), 0)
+    mask.paste(255, (0, 0, 50, 60))
+    wide, other = (Image.new("RGB", (100, 60), colour) for colour in ((255, 0, 0), (0, 255, 0)))
+    wide.paste(picture, (0, 0))
+    other.paste(palette, (0, 0))
+    found = match_palette(wide, other, mask, mask).crop((0, 0, 50, 60))
+    difference = np.abs(np.asarray(found).astype(int) - np.asarray(match_palette(picture, palette)))
+    assert difference.max() <= 1
+    assert np.abs(np.asarray(match_palette(wide, other).crop((0, 0, 50, 60))).astype(int) - np.asarray(found)).max() > 9
+
+
+def test_a_palette_without_colour_or_without_a_pixel_that_is_seen_is_no_error() -> None:
+    picture, hidden = block(noise(7)), Image.new("L", (30, 40), 0)
+    for palette in (Image.new("RGB", (1, 1), "white"), Image.new("RGB", (30, 40), (200, 30, 30))):
+        one = match_palette(picture, palette)
+        assert np.ptp(np.asarray(one).astype(int), axis=(0, 1)).max() > 5, "something is left to be seen"
+        assert match_palette(picture, palette, hidden, None).size == picture.size
+
+
+def test_the_tint_of_a_drawings_paper_is_not_blown_up_to_a_palettes_width() -> None:
+    drawing = np.repeat(np.random.default_rng(8).integers(0, 256, (40, 30, 1)), 3, -1)
+    drawing[..., 2] = drawing[..., 2] * 15 // 16
+    palette = block(noise(9))
+    before, after = moments(block(drawing))[1], moments(match_palette(block(drawing), palette))[1]
+    gain, full = np.sqrt(np.array([after[2, 2], moments(palette)[1][2, 2]]) / before[2, 2])
+    assert 1 < gain < full / 2

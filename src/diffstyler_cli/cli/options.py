@@ -41,6 +41,7 @@ KEEP_EXIF_FLAG = "--keep-exif"
 CAMERA = "camera"
 """What --keep-exif keeps where it stands alone."""
 AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
+PALETTE = "A picture whose colours the result gets."
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 

@@ -6,6 +6,7 @@ Nothing is ever cut off a channel: what no screen shows loses chroma, at its lig
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,11 @@ _STRIP = 2**18
 """Pixels that are worked on at once: memory stays that of the pictures, whatever their size."""
 _HALVINGS = 10
 """Of the interval in which the largest chroma lies that can be shown."""
+MOST_SAMPLES = 10**6
+"""Pixels that the statistics of a picture's colours are taken of."""
+FAINT = 0.02
+"""Added to the deviation of colours on every side: what is hardly there, such as the tint of a drawing's paper, is not
+blown up to a palette's full width, nor all contrast lost to a palette of one colour."""
 _SLACK = 1e-4
 """By which light may miss [0, 1]: less than half a step of 8 bits."""
 
@@ -58,6 +64,32 @@ def keep_colour(picture: Image.Image, photo: Image.Image, share: float) -> Image
     return _moved(picture, mixed)
 
 
+def match_palette(
+    picture: Image.Image, palette: Image.Image, seen: Image.Image | None = None, there: Image.Image | None = None
+) -> Image.Image:
+    """`picture` in the colours of `palette`: of all linear maps that give its colours the mean and the covariance of
+    the other's, the one that moves them least (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour mapping
+    for example-based colour transfer", 2007).
+
+    Args:
+        picture, palette: mode RGB, of any sizes.
+        seen, there: their alpha (mode L), where they have any: what is hidden counts for nothing.
+    """
+    mean, spread = _statistics(picture, seen)
+    wanted, wanted_spread = _statistics(palette, there)
+    root = _root(spread)
+    inverse = np.linalg.inv(root)
+    map_ = (inverse @ _root(root @ wanted_spread @ root) @ inverse).astype(np.float32)
+    start, end = mean.astype(np.float32), wanted.astype(np.float32)
+
+    def moved(own: Array, rows: slice) -> Array:
+        own = (own - start) @ map_ + end
+        own[..., 0] = own[..., 0].clip(0, 1)
+        return own
+
+    return _moved(picture, moved)
+
+
 def oklab(pixels: Array) -> Array:
     """L in [0, 1], a and b of 8-bit sRGB …×3, as float32."""
     found: Array = np.cbrt(_LINEAR[pixels] @ _TO_CONES) @ _TO_AXES
@@ -74,6 +106,26 @@ def srgb(lab: Array) -> Array:
     light = light.clip(0, 1)
     values = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
     found: Array = (values * 255).round().astype(np.uint8).reshape(lab.shape)
+    return found
+
+
+def _statistics(picture: Image.Image, alpha: Image.Image | None) -> tuple[Array, Array]:
+    """Mean and covariance of the colours that are seen, on a lattice of at most a million pixels."""
+    stride = max(1, math.isqrt(picture.width * picture.height // MOST_SAMPLES))
+    colours = oklab(np.asarray(picture)[::stride, ::stride]).reshape(-1, 3).astype(np.float64)
+    weights = np.ones(len(colours)) if alpha is None else np.asarray(alpha)[::stride, ::stride].ravel() / 255
+    if not weights.any():
+        weights = np.ones(len(colours))
+    mean = np.average(colours, axis=0, weights=weights)
+    from_mean = colours - mean
+    spread = (from_mean * weights[:, None]).T @ from_mean / weights.sum()
+    return mean, spread + FAINT**2 * np.eye(3)
+
+
+def _root(matrix: Array) -> Array:
+    """The square root of a symmetric positive matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    found: Array = vectors * np.sqrt(values.clip(0)) @ vectors.T
     return found
 
 
