@@ -27,10 +27,11 @@ class Request:
     image: str | None
     prompts: tuple[str, ...] = ()
     style_images: tuple[str, ...] = ()
-    palette: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Files by the key of their role."""
+    palette: str | None = None
+    """The picture whose colours the result gets."""
     output: str | None = None
     format: str | None = None
     """Of automatic names and of standard output, as --format names it."""
