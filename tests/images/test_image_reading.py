@@ -620,6 +620,7 @@ def broken_chunk() -> bytes:
     ("data", "reason"),
     [
         (b"P5 \xff9 8 255 ", "a number in its header is none"),
+        (b"Image type: RGB image\r\nImage size (x*y): 2\x00*16\r\n\0", "a number in its header is none"),
         (b"P5 " + b"1\xe9" * 40 + b" 8 255 ", "Token too long in file header"),
         (broken_chunk(), "broken PNG file"),
     ],

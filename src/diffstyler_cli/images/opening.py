@@ -224,7 +224,7 @@ def _cut(name: str) -> InputImageError:
 def _reason(error: Exception) -> str:
     """What a decoder says, on one line and without Python's spelling of the file's bytes."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if lines[0].startswith("invalid literal for int()"):
+    if lines[0].startswith(("invalid literal for int()", "could not convert string to float")):
         return "a number in its header is none"
     line = lines[0]
     if line.startswith(("b'", 'b"')):
