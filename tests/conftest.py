@@ -10,7 +10,6 @@ import signal
 import sys
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +24,20 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
-import robustness
+from counting import counting, pytest_addoption, pytest_terminal_summary, tried
 from skips import pytest_make_collect_report, pytest_runtest_makereport
 
 if TYPE_CHECKING:
     from diffstyler_cli import Stylizer
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = [
+    "counting",
+    "pytest_addoption",
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+    "tried",
+]
 pytest_plugins = ["pytester"]
 
 # What stays between runs (settings, history, speeds) is the tests' own, and so is that of the processes they start.
@@ -125,30 +131,3 @@ def as_plain_user() -> Iterator[Callable[[], None]]:
     yield lambda: os.seteuid(65534) if root else None
     if root:
         os.seteuid(0)
-
-
-@pytest.fixture
-def tried(record_property: Callable[[str, object], None]) -> Callable[[str, Counter[str]], None]:
-    """tried(row, outcomes): what became of what the test tried, for a row of docs/robustness.md."""
-
-    def tell(row: str, outcomes: Counter[str]) -> None:
-        assert row in robustness.ROWS
-        record_property("outcomes", (row, dict(outcomes)))
-
-    return tell
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--count-robustness", action="store_true", help="keep what was counted in docs/robustness.json")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What tests have counted by `tried`, added up."""
-    found = robustness.counted(terminalreporter.getreports("passed"))
-    if config.getoption("--count-robustness"):
-        robustness.keep(found)
-    for row, outcomes in found.items():
-        if not robustness.ROWS[row].each_test:
-            terminalreporter.section(f"{outcomes.total():,} {row}")
-            for what, count in outcomes.most_common():
-                terminalreporter.line(f"{count:7,}  {what}")

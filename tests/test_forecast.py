@@ -1,4 +1,4 @@
-"""What a picture is counted to cost is what it costs: networks that count, in real runs of the lite models."""
+"""What a picture is counted to cost is what it costs: networks that count, in real runs with the lite losses."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from diffstyler_cli.pipeline.forecast import (
 )
 from diffstyler_cli.sample import SAMPLE
 
-SMALL = StylizeConfig(size=64, steps=4, seed=1)
+SMALL = StylizeConfig(size=64, steps=4, seed=1, cutouts=1)
 
 
 class Counting(torch.nn.Module):
-    """A network that counts the pictures that pass through it, forward and back."""
+    """In the place of a network: it counts the pictures that pass through it, forward and back."""
 
     def __init__(self, network: Any, name: str, counts: Counter[str]) -> None:
         super().__init__()
-        self.network, self.name, self.counts = network, name, counts
+        self.name, self.counts = name, counts
         for fact in ("role", "t_min", "t_max", "multiple"):
             setattr(self, fact, getattr(network, fact))
 
     def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
         self.counts[self.name] += len(x)
-        v: Tensor = self.network(x, *rest)
+        v = 0.1 * x
         if v.requires_grad:
             v.register_hook(lambda gradient: self.counts.update({f"{self.name}_backward": len(gradient)}))
         return v

@@ -44,6 +44,8 @@ class Option:
     choices: tuple[str, ...] = ()
     full: Any = None
     """Default with the full-size models, where it differs from the lite one."""
+    alone: str = ""
+    """What the flag means without a value; "" where it needs one."""
 
 
 def _option(default: Any, flag: str, panel: str, help: str, **kwargs: Any) -> Any:
@@ -78,6 +80,10 @@ class StylizeConfig:
     fresh_noise: float = _option(
         0.3, "--fresh-noise", PANEL_STYLE, "Share of new noise at the start: texture for flat regions to grow on.",
         symbol="ρ", low=0.0, high=1.0, full=0.0)  # fmt: skip
+    keep_color: float = _option(
+        0.0, "--keep-color", PANEL_STYLE,
+        "Share of the photo's own colours in the result, whose lights and darks stay; alone it means 1.",
+        low=0.0, high=1.0, alone="1")  # fmt: skip
     # --- sampling ----------------------------------------------------------------------------------------------------
     steps: int = _option(12, "--steps", PANEL_SAMPLING, "Sampling steps.", symbol="T", low=1, high=1000, full=50)
     solver: str = _option(

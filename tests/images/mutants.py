@@ -1,4 +1,5 @@
-"""Damaged files whose frame is sound: PNG parts with right checksums, TIFF tags, JPEG segments, boxes of AVIF and HEIC.
+"""Damaged files whose frame is sound: PNG parts with right checksums, TIFF tags, JPEG segments, boxes of AVIF, HEIC and
+JPEG 2000; those of other formats are in `header_mutants`.
 
 Random bytes seldom get past the first check of a decoder; these do.
 """
@@ -11,12 +12,12 @@ from importlib.util import find_spec
 from io import BytesIO
 
 import numpy as np
-from image_files import PNG_MAGIC, SEEDS, cmyk_profile, gradient, grey_profile, png_chunk, rgb_profile, saved
+from header_mutants import WAYS
+from image_files import PNG_MAGIC, SEEDS, gradient, png_chunk, saved
 from tiff_files import pixels_file, tiff_file, twelve_bits
+from values import NUMBERS, body_of, changed
 
-PROFILES = [rgb_profile(), grey_profile(), cmyk_profile()]
 _RGB = np.asarray(gradient())
-_NUMBERS = (0, 1, 2, 3, 7, 8, 12, 16, 32, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
 _PARTS = (b"tRNS", b"gAMA", b"cHRM", b"cICP", b"sRGB", b"iCCP", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"PLTE",
           b"acTL", b"fcTL", b"fdAT", b"IDAT", b"IHDR", b"IEND", b"tIME", b"sBIT", b"vpAg")  # fmt: skip
 _TAGS = (254, 256, 257, 258, 259, 262, 266, 270, 273, 274, 277, 278, 279, 281, 282, 284, 296, 317, 320, 322, 323, 324,
@@ -37,7 +38,7 @@ PNGS = [data for data in SEEDS if data.startswith(PNG_MAGIC)]
 PNGS += [saved(gradient(), "PNG", save_all=True, append_images=[gradient().rotate(180)])]
 JPEGS = [data for data in SEEDS if data.startswith(b"\xff\xd8")]
 JPEGS += [saved(gradient(), "JPEG", progressive=True), saved(gradient().convert("L"), "JPEG")]
-BOXED = [data for data in SEEDS if data[4:8] == b"ftyp"]
+BOXED = [data for data in SEEDS if data[4:8] in (b"ftyp", b"jP  ")]
 if find_spec("pillow_heif"):
     import pillow_heif
 
@@ -49,7 +50,7 @@ if find_spec("pillow_heif"):
 
 def mutated(rng: random.Random) -> bytes:
     """One more damaged file."""
-    way, seeds = rng.choice(((png, PNGS), (tiff, TIFFS), (jpeg, JPEGS), (boxed, BOXED)))
+    way, seeds = rng.choice(((png, PNGS), (tiff, TIFFS), (jpeg, JPEGS), (boxed, BOXED), *WAYS))
     return way(rng, rng.choice(seeds))
 
 
@@ -71,7 +72,7 @@ def png(rng: random.Random, data: bytes) -> bytes:
         elif what == 2:
             parts.insert(rng.randrange(len(parts) + 1), (kind, changed(rng, body)))
         elif what == 3:
-            parts.insert(rng.randrange(len(parts) + 1), (rng.choice(_PARTS), _body(rng)))
+            parts.insert(rng.randrange(len(parts) + 1), (rng.choice(_PARTS), body_of(rng)))
         elif what == 4:
             rng.shuffle(parts)
         else:
@@ -92,7 +93,7 @@ def tiff(rng: random.Random, data: bytes) -> bytes:
     count = struct.unpack(order + ("Q" if big else "H"), data[start:first])[0]
     for _ in range(rng.randint(1, 4)):
         entry = first + size * rng.randrange(count)
-        what, number = rng.randrange(5), rng.choice((*_NUMBERS, rng.randrange(len(data)), rng.randrange(2**32)))
+        what, number = rng.randrange(5), rng.choice((*NUMBERS, rng.randrange(len(data)), rng.randrange(2**32)))
         if what == 0:
             changed_data[entry : entry + 2] = struct.pack(order + "H", rng.choice(_TAGS))
         elif what == 1:
@@ -126,7 +127,7 @@ def jpeg(rng: random.Random, data: bytes) -> bytes:
         elif what == 2:
             segments.insert(rng.randrange(len(segments) + 1), (marker, changed(rng, body)))
         elif what == 3:
-            segments.insert(rng.randrange(len(segments) + 1), (rng.randrange(0xC0, 0xFF), _body(rng)))
+            segments.insert(rng.randrange(len(segments) + 1), (rng.randrange(0xC0, 0xFF), body_of(rng)))
         elif what == 4:
             rng.shuffle(segments)
         else:
@@ -142,7 +143,7 @@ def boxed(rng: random.Random, data: bytes) -> bytes:
     for _ in range(rng.randint(1, 3)):
         place, what = rng.choice(places), rng.randrange(3)
         if what == 0:
-            changed_data[place : place + 4] = struct.pack(">I", rng.choice((*_NUMBERS, rng.randrange(len(data)))))
+            changed_data[place : place + 4] = struct.pack(">I", rng.choice((*NUMBERS, rng.randrange(len(data)))))
         elif what == 1:
             other = rng.choice(places)
             changed_data[place + 4 : place + 8] = data[other + 4 : other + 8]
@@ -150,15 +151,3 @@ def boxed(rng: random.Random, data: bytes) -> bytes:
             index = min(place + 8 + rng.randrange(40), len(changed_data) - 1)
             changed_data[index] = rng.randrange(256)
     return bytes(changed_data)
-
-
-def changed(rng: random.Random, body: bytes) -> bytes:
-    """Some bytes with other values; or some more, or fewer."""
-    edited = bytearray(body or b"\0")
-    for _ in range(rng.randint(1, 3)):
-        edited[rng.randrange(len(edited))] = rng.choice((0, 1, 2, 16, 127, 128, 255, rng.randrange(256)))
-    return bytes(edited[: rng.randrange(len(edited) + 1)] if rng.random() < 0.15 else edited)
-
-
-def _body(rng: random.Random) -> bytes:
-    return rng.choice((b"", b"\0" * 32, rng.randbytes(rng.randrange(64)), b"x\0\0" + rng.choice(PROFILES)))

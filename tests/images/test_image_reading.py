@@ -616,10 +616,19 @@ def broken_chunk() -> bytes:
     return data[:second] + b"\x01\xff\\'" + data[second + 4 :]
 
 
+def short_extension() -> bytes:
+    """A GIF whose second frame's transparency and time are in one byte."""
+    data = saved(gradient(), "GIF", save_all=True, append_images=[gradient().rotate(180)], duration=40)
+    place = data.rindex(b"!\xf9\x04")
+    return data[:place] + b"!\xf9\x01\x05\0" + data[place + 8 :]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
+        (short_extension(), "its header makes no sense"),
         (b"P5 \xff9 8 255 ", "a number in its header is none"),
+        (b"Image type: RGB image\r\nImage size (x*y): 2\x00*16\r\n\0", "a number in its header is none"),
         (b"P5 " + b"1\xe9" * 40 + b" 8 255 ", "Token too long in file header"),
         (broken_chunk(), "broken PNG file"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,14 @@ def test_every_layout(kind: str, packed: dict[str, Any], planes: bool, layout: d
 def test_the_predictor_of_floats(order: str) -> None:
     assert differ(pixels_file(as_type(RGB, "f4"), 2, deflate=True, predictor=3, rows=4, order=order), RGB) <= 1
     assert differ(pixels_file(as_type(GREY, "f2"), 1, deflate=True, predictor=3, tile=(16, 16), order=order), GREY) <= 1
+
+
+def test_a_predictor_that_is_no_number_is_refused_in_words() -> None:
+    data = pixels_file(as_type(RGB, "f4"), 2, deflate=True, predictor=3)
+    entry = data.index(struct.pack("<HHI", 317, 3, 1))
+    with pytest.raises(InputImageError, match="predictor 0") as caught:
+        read_image(data[:entry] + struct.pack("<HHII", 317, 1, 8, 0) + data[entry + 12 :])
+    check_message(caught.value)
 
 
 def test_big_tiff() -> None:

@@ -79,7 +79,7 @@ def extended(draw: st.DrawFn) -> dict[str, Any]:
 def parts_of(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The tables that have fields, in the JSON of a recipe that the schema allows."""
     yield data
-    yield from (data[name] for name in ("input", "settings", "sweep") if name in data)
+    yield from (data[name] for name in ("input", "settings", "palette", "sweep") if name in data)
     yield from (*data.get("prompts", ()), *data.get("style_images", ()), *data.get("models", {}).values())
     for ends in data.get("losses", {}).values():
         yield ends

@@ -6,6 +6,7 @@ Their text is parsed here, not by Typer, so that every bad value gets the same t
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,9 @@ MOST_DIGITS = 1000
 FILES, TERMINAL, WEIGHTS = "Files", "Terminal and scripts", "Full-size weights"
 """Panels of help beside those of the settings."""
 
+_NUMBERS = re.compile(r"[+-]?\.?\d[\d.:,+e-]*", re.ASCII)
+"""What stands behind a setting is its value: 0.5, -1, 1e-3, 0:1:0.25, 0,1."""
+
 MOST_PIXELS = 10**12
 """The largest --max-pixels; no picture that fits into a memory has more."""
 PIXELS = "Refuse input pictures with more pixels. (default 100000000)"
@@ -38,6 +42,7 @@ KEEP_EXIF_FLAG = "--keep-exif"
 CAMERA = "camera"
 """What --keep-exif keeps where it stands alone."""
 AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
+PALETTE = "A picture whose colours the result gets."
 STYLE_IMAGE = "A picture whose style is wanted, with its weight; repeatable, beside prompts or in their place."
 
 
@@ -103,11 +108,21 @@ def frame_number(text: str | None) -> int | None:
 
 
 def spelt_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the value of a --keep-exif that stands alone: Typer knows no option whose value may be left
-    out, and would take the photo for it. --original-size is --size original."""
+    """The arguments with the value of --keep-exif and --keep-color where they stand alone: Typer knows no option whose
+    value may be left out, and would take the photo for it. Behind a setting, numbers and ranges are its value.
+    --original-size is --size original."""
+    alone = {option.flag: option.alone for option in options().values() if option.alone}
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    spelt = {KEEP_EXIF_FLAG: f"{KEEP_EXIF_FLAG}={CAMERA}", "--original-size": "--size=original"}
-    return [spelt.get(word, word) if place < end else word for place, word in enumerate(arguments)]
+    words = list(arguments)
+    for place, word in enumerate(words[:end]):
+        following = words[place + 1] if place + 1 < end else ""
+        if word == KEEP_EXIF_FLAG:
+            words[place] = f"{word}={CAMERA}"
+        elif word == "--original-size":
+            words[place] = "--size=original"
+        elif word in alone and not _NUMBERS.fullmatch(following):
+            words[place] = f"{word}={alone[word]}"
+    return words
 
 
 def readable(text: str) -> str:
@@ -162,17 +177,18 @@ def arguments(settings: Mapping[str, Any]) -> list[str]:
 
 
 def values(name: str) -> str:
-    """The values that an option takes, as help shows them: "0..1", "art|both|none"; "" for a flag."""
+    """The values that an option takes, as help shows them: "0..1", "[0..1]" where none is needed; "art|both|none"; ""
+    for a flag."""
     option, kind = options()[name], kind_of(name)
     if option.choices:
         choices = "|".join(option.choices)
         return choices if len(choices) <= LONGEST_CHOICES else "NAME"
     if kind in ("int", "float") and option.low is not None:
         endless = option.high is None or option.high >= 2**53
-        return f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
-    return {"bool": "", "str": "STEPS|Nx" if name == "t1" else "TEXT", "int | str": "N|WxH|original"}.get(
-        kind, kind.upper()
-    )
+        values = f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
+        return f"[{values}]" if option.alone else values
+    text = {"t1": "STEPS|Nx", "size": "N|WxH|original"}.get(name, "TEXT")
+    return {"bool": "", "str": text, "int | str": text}.get(kind, kind.upper())
 
 
 def sentence(name: str, own_default: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _BYTES = re.compile(r"""[ (]*\b(?:in |chunk )?b['"]""")
 """Where a bytes literal begins in a message, with the words that lead to it."""
+_SLIPS = (TypeError, AttributeError, LookupError, UnicodeError, ArithmeticError, AssertionError, struct.error)
+"""What a decoder stumbles with over values that it did not expect: their text is about its code, not about the file."""
 
 # Pillow logs odd TIFF tags; without a handler Python would print them on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -223,8 +226,10 @@ def _cut(name: str) -> InputImageError:
 
 def _reason(error: Exception) -> str:
     """What a decoder says, on one line and without Python's spelling of the file's bytes."""
+    if isinstance(error, _SLIPS):
+        return "its header makes no sense"
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if lines[0].startswith("invalid literal for int()"):
+    if lines[0].startswith(("invalid literal for int()", "could not convert string to float")):
         return "a number in its header is none"
     line = lines[0]
     if line.startswith(("b'", 'b"')):

@@ -78,7 +78,7 @@ def _blocks(tags: Tags, stream: IO[bytes], layout: Layout, dtype: np.dtype[Any])
     """H×W×samples."""
     offsets = every(tags[TILES if layout.tiled else STRIPS], 1)
     counts = every(tags.get(TILE_BYTES if layout.tiled else STRIP_BYTES), 0)
-    compression, predictor = tags.get(COMPRESSION, 1), tags.get(PREDICTOR, 1)
+    compression, predictor = tags.get(COMPRESSION, 1), one(tags.get(PREDICTOR, 1), 0)  # 0: what is no number
     if predictor not in (1, 2, 3) or (predictor == 3) != (predictor == 3 and dtype.kind == "f"):
         raise UnsupportedTiff(f"predictor {predictor}")
     columns, rows = layout.size

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..images import to_tensor
+from ..images import LoadedImage, to_tensor
 from ..losses.instruction import Cutouts, prompt_target
 from ..models.base import Components
 from ..models.lite.styles import FEATURED, STYLES
@@ -32,6 +32,8 @@ class Conditions:
     styles: list[StylePicture]
     embeddings: Tensor
     weights: list[float]
+    palette: LoadedImage | None = None
+    """The picture whose colours the result gets."""
 
     def target(self) -> Tensor:
         """The embedding (D,) that the pictures should have. Raises `UsageError` if the parts cancel each other out."""
@@ -44,6 +46,7 @@ def make_conditions(
     style_images: Sequence[str | Path | StyleImage | StylePicture],
     prompt_weight: float,
     device: torch.device,
+    palette: LoadedImage | None = None,
 ) -> Conditions:
     """Embeds prompts and style images, those without a weight at `prompt_weight`.
 
@@ -65,7 +68,7 @@ def make_conditions(
         mean = encoder.encode_image(views).mean(0, keepdim=True)
         rows.append(torch.nn.functional.normalize(mean, dim=-1))
     given = [p.weight for p in texts] + [s.weight for s in styles]
-    return Conditions(texts, styles, torch.cat(rows), [prompt_weight if w is None else w for w in given])
+    return Conditions(texts, styles, torch.cat(rows), [prompt_weight if w is None else w for w in given], palette)
 
 
 def parsed(prompts: Sequence[str | Prompt] | str) -> list[Prompt]:

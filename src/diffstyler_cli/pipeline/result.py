@@ -16,6 +16,7 @@ from ..recipe.schema import (
     TORCH_NAMES,
     LossEnds,
     Model,
+    PaletteRow,
     Photo,
     PromptRow,
     Record,
@@ -99,6 +100,7 @@ class Made:
         models: by role.
         overflowed: roles of networks that overflowed in fp16 and went on in fp32.
         prompts, styles: what was asked for; `weights` are those that they had in the end, prompts first.
+        palette: the picture whose colours the results got.
     """
 
     machine: MachineConfig
@@ -108,6 +110,7 @@ class Made:
     prompts: Sequence[Prompt]
     styles: Sequence[StylePicture]
     weights: Sequence[float]
+    palette: LoadedImage | None = None
 
 
 def recipe_of(
@@ -143,6 +146,7 @@ def recipe_of(
             StyleRow(name=style.loaded.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
             for style, weight in zip(made.styles, made.weights[count:], strict=True)
         ],
+        palette=UNSET if made.palette is None else PaletteRow(made.palette.name, made.palette.fingerprint),
         settings=Settings(**dataclasses.asdict(config), **dataclasses.asdict(made.machine)),
         t1_steps=config.t1_steps(),
         dtype=TORCH_NAMES[made.machine.dtype],

@@ -22,7 +22,8 @@ from ..diffusion.schedule import t_grid
 from ..diffusion.solvers import ModelFn, sample
 from ..diffusion.tiles import tiled
 from ..errors import UsageError
-from ..images import enlarged, restore_alpha, spread, to_image
+from ..images import enlarged, resized, restore_alpha, spread, to_image
+from ..images.recolour import keep_colour, match_palette
 from ..losses.aesthetic import AestheticLoss
 from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
 from ..losses.objective import LossFn, Objective, Shared
@@ -223,7 +224,7 @@ def run_sampling(
     spent["total"] = sum(spent.values())
     made = Made(
         networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
-        conditions.prompts, conditions.styles, conditions.weights,
+        conditions.prompts, conditions.styles, conditions.weights, conditions.palette,
     )  # fmt: skip
     rows = zip(x.split(1), configs, histories, strict=True)
     yield Finished(tuple(_result(subjects[-1], made, x_0, config, history, spent) for x_0, config, history in rows))
@@ -240,6 +241,12 @@ def _result(
         if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen
             picture = spread(picture, loaded.alpha.resize(subject.size, Image.Resampling.LANCZOS))
         picture = enlarged(picture, subject.shown, size)
+    if made.palette is not None:
+        seen = None if loaded.alpha is None else loaded.alpha.resize(picture.size, Image.Resampling.LANCZOS)
+        picture = match_palette(picture, made.palette.rgb, seen, made.palette.alpha)
+    if config.keep_color:
+        photo = resized(loaded.rgb, picture.size, loaded.alpha)
+        picture = keep_colour(picture, photo, config.keep_color)
     picture = restore_alpha(picture, loaded.alpha)
     recipe = recipe_of(made, config, picture.size, history, timings)
     return StylizeResult(picture, history, recipe, config.seed or 0)

@@ -13,7 +13,7 @@ import torch
 
 from ..config import MachineConfig, StylizeConfig
 from ..device import DTYPES
-from ..images import LoadedImage, Source
+from ..images import LoadedImage, Source, read_image
 from ..models.base import Components
 from ..prompts import Prompt, StyleImage
 from .conditions import check_prompts, make_conditions
@@ -101,10 +101,11 @@ class Stylizer:
         config: StylizeConfig | None = None,
         *,
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
+        palette: Source | LoadedImage | None = None,
         **overrides: Any,
     ) -> StylizeResult:
         """`run` to its end."""
-        for event in self.run(image, prompts, config, style_images=style_images, **overrides):
+        for event in self.run(image, prompts, config, style_images=style_images, palette=palette, **overrides):
             if isinstance(event, Finished):
                 return event.result
         raise AssertionError("a run ends with a result or an error")
@@ -116,6 +117,7 @@ class Stylizer:
         config: StylizeConfig | None = None,
         *,
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
+        palette: Source | LoadedImage | None = None,
         **overrides: Any,
     ) -> Iterator[Event]:
         """Stylises `image` step by step: a `Progress` a step, and last `Finished`, which has the picture.
@@ -125,6 +127,7 @@ class Stylizer:
             prompts: what it should look like: "oil painting", "mist:1.5"; several are blended.
             config: settings; by default those of the loaded model set.
             style_images: pictures whose style is wanted, beside prompts or in their place: "painting.jpg:2".
+            palette: a picture whose colours the result gets.
             overrides: single settings by field name of `StylizeConfig`, e.g. lam=0.6.
 
         Raises:
@@ -137,7 +140,8 @@ class Stylizer:
         networks, parts = self.networks, self.components
         started = time.monotonic()
         subjects = make_subjects(parts, image, config, self.device)
-        conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device)
+        colours = palette if palette is None or isinstance(palette, LoadedImage) else read_image(palette)
+        conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device, colours)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
         timings = {"prepare": time.monotonic() - started}
 

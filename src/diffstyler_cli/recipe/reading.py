@@ -18,7 +18,7 @@ from ..config import default_of
 from ..prompts import Prompt
 from ..size import ORIGINAL
 from .lenient import Reader, dotted, fitting
-from .schema import MOST_LOSSES, TORCH_NAMES, Number, Photo, Record, Settings, StyleRow, Term
+from .schema import MOST_LOSSES, TORCH_NAMES, Number, PaletteRow, Photo, Record, Settings, StyleRow, Term
 
 TOTAL = "total"
 """Name of the curve of the weighted sum of all losses."""
@@ -53,8 +53,8 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that went in: the photo, or a style image. `pixels` is its `images.fingerprint`, "" if unknown; `frame`
-    is the one of several that was named."""
+    """A picture that went in: the photo, a style image, or the palette. `pixels` is its `images.fingerprint`, "" if
+    unknown; `frame` is the one of several that was named."""
 
     name: str
     size: tuple[int, int] | None = None
@@ -114,6 +114,11 @@ class Recipe:
     def style_images(self) -> list[Source]:
         """The style images with the weights that they had."""
         return [_source(row) for row in self.record.style_images or ()]
+
+    @cached_property
+    def palette(self) -> Source | None:
+        """The picture whose colours it got."""
+        return _source(self.record.palette) if self.record.palette else None
 
     @cached_property
     def photo(self) -> Source:
@@ -233,7 +238,7 @@ def _given(value: T | UnsetType | None) -> T | None:
     return None if value is UNSET else value
 
 
-def _source(part: Photo | StyleRow) -> Source:
+def _source(part: Photo | StyleRow | PaletteRow) -> Source:
     size = part.size if isinstance(part, Photo) else UNSET
     weight = part.weight if isinstance(part, StyleRow) else UNSET
     frame = part.frame if isinstance(part, Photo) else UNSET

@@ -98,6 +98,13 @@ class StyleRow(Part):
     pixels_sha256: Annotated[Maybe[Digest | None], described("as that of the photo")]
 
 
+class PaletteRow(Part):
+    """The picture whose colours were asked for."""
+
+    name: Annotated[Maybe[Name], described("its file name, without the folder")]
+    pixels_sha256: Annotated[Maybe[Digest | None], described("as that of the photo")]
+
+
 def _setting(name: str, hint: Any) -> tuple[str, Any]:
     """A setting's field, by its row in the table of options."""
     option = options()[name]
@@ -204,6 +211,7 @@ class Record(Part):
         ],
         described("by sampling step, each loss's value without its weight; left out where a JPEG has no room (64 kB)"),
     ]
+    palette: Annotated[Maybe[PaletteRow], described("the picture of `--palette`, where one was given")] = UNSET
     quality: Annotated[
         Maybe[Annotated[int, Meta(ge=1, le=100)]], described("of the file, where `--quality` was given")
     ] = UNSET

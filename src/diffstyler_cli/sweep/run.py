@@ -62,11 +62,13 @@ class Runner:
         style_images: Sequence[StylePicture],
         folder: Folder,
         batch: int | None = None,
+        palette: LoadedImage | None = None,
     ) -> None:
         self.plan = plan
         self.stylizer = stylizer
         self.folder = folder
         self.style_images = tuple(style_images)
+        self.palette = palette
         self.subjects = make_subjects(stylizer.components, image, plan.config, stylizer.device)
         self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
@@ -105,7 +107,8 @@ class Runner:
     def conditions(self, cell: Cell) -> Conditions:
         """The cell's prompts and style images, embedded."""
         parts, device = self.stylizer.components, self.stylizer.device
-        return make_conditions(parts, cell.prompts, self.style_images, cell.config.prompt_weight, device)
+        weight = cell.config.prompt_weight
+        return make_conditions(parts, cell.prompts, self.style_images, weight, device, self.palette)
 
     @property
     def result_size(self) -> tuple[int, int]:

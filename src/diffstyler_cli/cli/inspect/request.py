@@ -41,7 +41,7 @@ def request_of(
     Raises:
         InputImageError: the recipe does not say what it takes to make a picture.
     """
-    damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images"))]
+    damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images", "palette"))]
     if damaged or not (recipe.prompts or recipe.style_images):
         what = f"{brief(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
         raise InputImageError(
@@ -60,6 +60,7 @@ def request_of(
                 render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)) for p in recipe.prompts
             ),
             style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
+            palette=_find(recipe.palette, "palette", picture, notes, check_pixels) if recipe.palette else None,
             settings=recipe.changed() | places,
             frame=None if photo and photo.name != recipe.photo.name else recipe.photo.frame,
             max_pixels=max_pixels,
@@ -99,10 +100,13 @@ def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str 
 
 def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:
     """The path of the picture that `source` names, by its pixels where the recipe has their hash."""
-    if source.name == STREAM:
+    if source.name == STREAM and what == "photo":
         notes.append(f"The {what} came from standard input: give --photo PATH, or pipe it in.")
         return "-"
     name = name_of(Path(source.name).name)
+    if (not name or name == "image" or name in (".", "..")) and what == "palette":
+        notes.append("The recipe does not name the palette: put its file in the place of PALETTE.")
+        return "PALETTE"
     if not name or name == "image" or name in (".", ".."):
         notes.append(f"The recipe does not name the {what}: give --photo PATH.")
         return "PHOTO"

@@ -79,6 +79,8 @@ def _story(recipe: Recipe) -> list[tuple[str, str]]:
         rows.append(("photo", brief(photo.name) + size))
     rows += _listed("prompt", [_weighted(f'"{brief(p.text)}"', p.weight) for p in recipe.prompts])
     rows += _listed("style image", [_weighted(brief(s.name), s.weight) for s in recipe.style_images])
+    if recipe.palette:
+        rows.append(("palette", brief(recipe.palette.name)))
     if "seed" in settings:
         rows.append(("seed", brief(settings["seed"])))
     if recipe.sweep:

@@ -91,6 +91,7 @@ def raw(path: str, typed: Sequence[str]) -> str:
 def _check_address(line: _Line) -> None:
     image = line.request.image or ""
     refuse_addresses((str(style.path) for style in line.request.parsed_style_images()), line.typed, "--style-image")
+    refuse_addresses(filter(None, [line.request.palette]), line.typed, "--palette")
     match = _ADDRESS.match(image)
     if match is None or not is_address(image):
         return

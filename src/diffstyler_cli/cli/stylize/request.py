@@ -30,6 +30,8 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Files by the key of their role."""
+    palette: str | None = None
+    """The picture whose colours the result gets."""
     output: str | None = None
     format: str | None = None
     """Of automatic names and of standard output, as --format names it."""
@@ -66,7 +68,7 @@ class Request:
         return [parse_style_image(path) for path in self.style_images]
 
     def inputs(self) -> list[Path]:
-        """Every file that is read: photo, style images, weights, also those that the user's configuration names.
+        """Every file that is read: photo, style images, palette, weights, those of the user's configuration, too.
 
         Raises `UsageError` where the configuration cannot be used.
         """
@@ -74,7 +76,8 @@ class Request:
 
         photo = [] if self.image in (None, "-") else [Path(str(self.image))]
         styles = [style.path for style in self.parsed_style_images()]
-        return [*photo, *styles, *read_settings(paths=self.weights).paths.values()]
+        palette = [] if self.palette is None else [Path(self.palette)]
+        return [*photo, *styles, *palette, *read_settings(paths=self.weights).paths.values()]
 
     def with_settings(self, **settings: Any) -> Request:
         """The same request with these settings changed."""
@@ -94,6 +97,8 @@ class Request:
         words: list[str] = []
         for style in self.style_images:
             words += ["--style-image", _path(style)]
+        if self.palette is not None:
+            words += ["--palette", _path(self.palette)]
         words += [*options, *arguments(self.settings)]
         for key, path in self.weights.items():
             words += [f"--{key}-weights", str(path)]
@@ -139,6 +144,13 @@ def check(request: Request) -> None:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
     _check_prompts(request, config)
     check_file(request)
+    if request.palette == "-":
+        raise UsageError("--palette takes a file, not standard input.", "Name a picture.")
+    if request.palette is not None and config.keep_color == 1:
+        raise UsageError(
+            "--palette has no colours to give: --keep-color 1 takes all of them from the photo.",
+            "Leave one out, or lower --keep-color.",
+        )
     for names, message, advice in _idle_options(request, config):
         if names:
             raise UsageError(message, advice)

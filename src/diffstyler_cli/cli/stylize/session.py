@@ -57,6 +57,7 @@ class _Job:
     prompts: list[Prompt]
     style_images: list[StylePicture]
     outputs: Outputs
+    palette: LoadedImage | None
 
 
 class Session:
@@ -127,11 +128,12 @@ class Session:
     # --- before the models -------------------------------------------------------------------------------------------
     def _prepare(self, request: Request) -> _Job:
         source, style_images = read_inputs(request, self.notices)
+        palette = read_palette(request, self.notices)
         prompts = request.parsed_prompts()
         outputs = plan_outputs(request, prompts, style_images)
         check_outputs(outputs, request, request.inputs(), source.original_size, previewed=self._previewed)
         self._check_preview(request)
-        return _Job(request, source, prompts, style_images, outputs)
+        return _Job(request, source, prompts, style_images, outputs, palette)
 
     def _check_preview(self, request: Request) -> None:
         from ..terminal.preview import why_not
@@ -270,7 +272,8 @@ class Session:
 
         request = job.request
         with display(self.console, preview=request.preview and self._can_preview) as show:
-            for event in stylizer.run(job.source, job.prompts, config, style_images=job.style_images):
+            more: dict[str, Any] = {"style_images": job.style_images, "palette": job.palette}
+            for event in stylizer.run(job.source, job.prompts, config, **more):
                 if isinstance(event, Finished):
                     return event.result
                 _log(event)
@@ -307,6 +310,18 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     for style in styles:
         notices.add(style.loaded.notes, InputImageError)
     return source, styles
+
+
+def read_palette(request: Request, notices: Notices) -> LoadedImage | None:
+    """The picture of --palette, as `read_inputs` reads the photo."""
+    from ...images import MAX_PIXELS, read_image
+
+    if request.palette is None:
+        return None
+    limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
+    palette = read_image(Path(request.palette), limit)
+    notices.add(palette.notes, InputImageError)
+    return palette
 
 
 def saving_of(request: Request, photo: LoadedImage, picture: Image) -> Saving:

@@ -23,7 +23,7 @@ from ..history import note
 from ..models import LoadedModels
 from ..places import inside
 from ..speeds import TELL, duration, estimate, read_speeds
-from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs
+from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs, read_palette
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
 from ..terminal.notices import Notices
@@ -110,11 +110,12 @@ class SweepSession:
         self.account.runner = None
         base = dataclasses.replace(request.base, settings=request.settings())
         image, styles = read_inputs(base, self.notices)
+        palette = read_palette(base, self.notices)
         machine = base.machine()
         chosen = self.models.chosen(machine, request.base.weights)
 
         def known(plan: Plan) -> dict[str, Any]:
-            return asked(plan, machine, chosen, image, styles)
+            return asked(plan, machine, chosen, image, styles, palette)
 
         folder, plan = self._settled(request, chosen, styles, known)
         self._check_inputs(request, folder.path)
@@ -132,7 +133,7 @@ class SweepSession:
         with folder.claimed(identity(known(plan), stylizer), force=request.base.force):
             from ...sweep.run import Runner
 
-            runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch)
+            runner = self.account.runner = Runner(plan, stylizer, image, styles, folder, request.batch, palette)
             return self._make_cells(request, runner)
 
     def _foretell(
@@ -310,7 +311,12 @@ class SweepSession:
 
 
 def asked(
-    plan: Plan, machine: MachineConfig, model_set: str, image: LoadedImage, styles: Sequence[StylePicture]
+    plan: Plan,
+    machine: MachineConfig,
+    model_set: str,
+    image: LoadedImage,
+    styles: Sequence[StylePicture],
+    palette: LoadedImage | None,
 ) -> dict[str, Any]:
     """What is known of a sweep's `identity` before its models are loaded."""
     known: dict[str, Any] = {
@@ -321,6 +327,10 @@ def asked(
         "style_images": [
             {"name": s.loaded.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
         ],
+        "palette": {
+            "name": palette.name if palette else None,
+            "pixels_sha256": palette.fingerprint if palette else None,
+        },
     }
     if machine.device != "auto":
         known["device"] = machine.device.partition(":")[0]

@@ -44,6 +44,8 @@ HINTS: dict[str, str] = {
     "--batch-size": "Did you mean -n (--variations)?",
     "--content-weight": "Did you mean --w-content?",
     "--style-weight": "Did you mean --prompt-weight, or --w-instruction?",
+    "--original-colors": "Did you mean --keep-color?",
+    "--preserve-color": "Did you mean --keep-color?",
     "--styles": "Did you mean --list-styles, or --prompt?",
     "--verbose": _QUIETER,
     "-v": _QUIETER,
