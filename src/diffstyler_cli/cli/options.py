@@ -34,6 +34,7 @@ FRAME = "Which frame of an animation, or page of a file with several. (default 1
 LAST_FRAME = 1000
 """The largest --frame: all frames of an animation before it are painted."""
 KEEP_EXIF_FLAG = "--keep-exif"
+REGION_FLAG = "--region"
 CAMERA = "camera"
 """What --keep-exif keeps where it stands alone."""
 AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
@@ -102,12 +103,32 @@ def frame_number(text: str | None) -> int | None:
 
 
 def spelt_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the value of a --keep-exif that stands alone: Typer knows no option whose value may be left
-    out, and would take the photo for it."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [
-        f"{word}={CAMERA}" if word == KEEP_EXIF_FLAG and place < end else word for place, word in enumerate(arguments)
-    ]
+    """The arguments with one value for each option, as Typer wants it: for a --keep-exif that stands alone, which
+    would take the photo for its value; and for a --region its two, with a null byte between."""
+    end = _end(arguments)
+    words: list[str] = []
+    place = 0
+    while place < end:
+        word = arguments[place]
+        flag, equals, value = word.partition("=")
+        taken = 1
+        if word == KEEP_EXIF_FLAG:
+            word = f"{word}={CAMERA}"
+        elif flag == REGION_FLAG:
+            values = ([value] if equals else []) + list(arguments[place + 1 : place + 3 - bool(equals)])
+            taken += len(values) - bool(equals)
+            word = f"{REGION_FLAG}=" + "\0".join(values)
+        words.append(word)
+        place += taken
+    return words + list(arguments[place:])
+
+
+def _end(arguments: Sequence[str]) -> int:
+    """Where the options end: at a "--" that is no value of a --region."""
+    for place, word in enumerate(arguments):
+        if word == "--" and REGION_FLAG not in arguments[max(0, place - 2) : place]:
+            return place
+    return len(arguments)
 
 
 def readable(text: str) -> str:

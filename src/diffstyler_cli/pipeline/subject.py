@@ -14,17 +14,27 @@ from ..losses.content import ContentLoss
 from ..losses.nce import NCELoss
 from ..losses.objective import Shared
 from ..models.base import Components, ContentFeatures
+from .ground import Ground
+from .places import PlaceMaps
 
 
 class Subject:
     """A photo at its working size, and what the losses keep of it, computed once for all the runs on it."""
 
-    def __init__(self, loaded: LoadedImage, size: tuple[int, int], x0: Tensor, features: ContentFeatures) -> None:
+    def __init__(
+        self,
+        loaded: LoadedImage,
+        size: tuple[int, int],
+        x0: Tensor,
+        features: ContentFeatures,
+        places: PlaceMaps | None = None,
+    ) -> None:
         self.loaded = loaded
         self.size = size
         """(width, height) without the padding."""
         self.x0 = x0
         """1×3×H×W in [-1, 1], padded."""
+        self.ground = Ground(places, size, x0)
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
@@ -50,17 +60,27 @@ class Subject:
 
 
 def make_subjects(
-    parts: Components, image: Source | LoadedImage, sizes: Sequence[int], device: torch.device
+    parts: Components,
+    image: Source | LoadedImage,
+    sizes: Sequence[int],
+    device: torch.device,
+    places: PlaceMaps | None = None,
 ) -> tuple[Subject, ...]:
     """The photo at every size that a run draws at, read once. Raises as `make_subject`."""
     loaded = image if isinstance(image, LoadedImage) else read_image(image)
-    return tuple(make_subject(parts, loaded, size, device) for size in sizes)
+    return tuple(make_subject(parts, loaded, size, device, places) for size in sizes)
 
 
-def make_subject(parts: Components, image: Source | LoadedImage, size: int, device: torch.device) -> Subject:
+def make_subject(
+    parts: Components,
+    image: Source | LoadedImage,
+    size: int,
+    device: torch.device,
+    places: PlaceMaps | None = None,
+) -> Subject:
     """The photo at about `size` x `size` pixels. Raises `InputImageError` if it cannot be read."""
     loaded = image if isinstance(image, LoadedImage) else read_image(image)
     inner = working_size(loaded.rgb.size, size)
     multiple = max(parts.photo.multiple, parts.art.multiple)
     x0 = to_tensor(loaded.rgb, inner, multiple, loaded.alpha)[0].to(device)
-    return Subject(loaded, inner, x0, parts.features)
+    return Subject(loaded, inner, x0, parts.features, places)

@@ -67,7 +67,9 @@ class Runner:
         self.stylizer = stylizer
         self.folder = folder
         self.style_images = tuple(style_images)
-        self.subjects = make_subjects(stylizer.components, image, plan.config.pass_sizes(), stylizer.device)
+        self.subjects = make_subjects(
+            stylizer.components, image, plan.config.pass_sizes(), stylizer.device, plan.places
+        )
         self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []
@@ -105,7 +107,9 @@ class Runner:
     def conditions(self, cell: Cell) -> Conditions:
         """The cell's prompts and style images, embedded."""
         parts, device = self.stylizer.components, self.stylizer.device
-        return make_conditions(parts, cell.prompts, self.style_images, cell.config.prompt_weight, device)
+        return make_conditions(
+            parts, cell.prompts, self.style_images, cell.config.prompt_weight, device, self.plan.regions
+        )
 
     @property
     def result_size(self) -> tuple[int, int]:

@@ -131,7 +131,8 @@ def _scores(stylizer: Stylizer, side: Side, limit: int) -> dict[str, float]:
     parts, device = stylizer.components, stylizer.device
     weight = side.recipe.settings.get("prompt_weight", side.recipe.default_of("prompt_weight"))
     subject = make_subject(parts, read_image(side.photo, limit), side.size, device)
-    conditions = make_conditions(parts, side.recipe.prompts, side.styles, weight, device)
+    asked = [*side.recipe.prompts, *side.recipe.places.prompts]
+    conditions = make_conditions(parts, asked, side.styles, weight, device)
     return Scorer(parts, subject)(read_image(side.description.path, limit).rgb, conditions)
 
 

@@ -11,6 +11,7 @@ from ...config import MachineConfig, StylizeConfig
 from ...images import LoadedImage
 from ...models.cards import network_names
 from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, result_size, sampling_evaluations
+from ...pipeline.places import PlaceMaps
 from ..speeds import Part, duration, estimate, learn, read_speeds
 
 NOT_MEASURED = "Time: not measured yet on this machine."
@@ -23,6 +24,7 @@ class Foresight:
         machine: as resolved, without "auto".
         weights: of the prompts and style images; None where --prompt-weight counts.
         paths: one a picture; None is standard output.
+        places: the masks, read.
     """
 
     def __init__(
@@ -32,13 +34,16 @@ class Foresight:
         photo: LoadedImage,
         weights: Sequence[float | None],
         paths: Sequence[Path | None],
+        places: PlaceMaps | None = None,
     ) -> None:
         self.config = config
         self.machine = machine
         self.paths = paths
         self.size, self.inner = result_size(config, photo), inner_size(config, photo)
         self._pixels = mean_pixels(config, photo)
-        self.free, self.sampling = free_evaluations(config), sampling_evaluations(config, weights)
+        regions = [prompt.weight for prompt in places.prompts] if places else []
+        counted = places.counted(config) if places else config
+        self.free, self.sampling = free_evaluations(config), sampling_evaluations(counted, weights, regions)
 
     @property
     def _at(self) -> str:
