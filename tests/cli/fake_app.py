@@ -54,7 +54,14 @@ class Stylizer:
         return [f"Unknown word: {p.text}" for p in prompts if "unknown" in p.text]
 
     def run(
-        self, image: Any, prompts: Sequence[Any], config: Any, *, style_images: Sequence[Any] = (), palette: Any = None
+        self,
+        image: Any,
+        prompts: Sequence[Any],
+        config: Any,
+        *,
+        style_images: Sequence[Any] = (),
+        palette: Any = None,
+        places: Any = None,
     ) -> Iterator[Event]:
         from PIL import Image
 
@@ -79,9 +86,10 @@ class Stylizer:
                 shade = Image.new("RGB", picture.size, (200, 40, 40))
                 pred: Any = Image.blend(shade, picture, step / steps)
                 yield Shown(phase, step, steps, pred if losses else None, losses, STEP_SECONDS, picture.size)
-        weights = [config.prompt_weight if part.weight is None else part.weight for part in (*prompts, *style_images)]
+        asked = (*prompts, *style_images, *(places.prompts if places else ()))
+        weights = [config.prompt_weight if part.weight is None else part.weight for part in asked]
         models: Any = {role: Info(f"lite-{role}") for role in ROLES}
-        made = Made(self.networks.machine, models, [], image, prompts, style_images, weights, palette)
+        made = Made(self.networks.machine, models, [], image, prompts, style_images, weights, palette, places)
         timings = {"prepare": 0.1, "free": time.monotonic() % 1, "sample": 1.5, "total": 2.0}
         recipe = recipe_of(made, config, picture.size, history, timings)
         yield Finished((StylizeResult(picture, history, recipe, config.seed),))

@@ -39,6 +39,7 @@ FRAME = "Which frame of an animation, or page of a file with several. (default 1
 LAST_FRAME = 1000
 """The largest --frame: all frames of an animation before it are painted."""
 KEEP_EXIF_FLAG = "--keep-exif"
+REGION_FLAG = "--region"
 CAMERA = "camera"
 """What --keep-exif keeps where it stands alone."""
 AS_TYPED = "Take prompts exactly as typed: no slip mended, no other language translated, no words joined to one prompt."
@@ -108,21 +109,42 @@ def frame_number(text: str | None) -> int | None:
 
 
 def spelt_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the value of --keep-exif and --keep-color where they stand alone: Typer knows no option whose
-    value may be left out, and would take the photo for it. Behind a setting, numbers and ranges are its value.
-    --original-size is --size original."""
+    """The arguments with one value for each option, as Typer wants it.
+
+    --keep-exif and --keep-color, where they stand alone, get the value that they then have: they would take the photo
+    for it. Behind a setting, numbers and ranges are its value. A --region gets its two, with a null byte between.
+    --original-size is --size original.
+    """
     alone = {option.flag: option.alone for option in options().values() if option.alone}
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    words = list(arguments)
-    for place, word in enumerate(words[:end]):
-        following = words[place + 1] if place + 1 < end else ""
+    end = _end(arguments)
+    words: list[str] = []
+    place = 0
+    while place < end:
+        word = arguments[place]
+        following = arguments[place + 1] if place + 1 < end else ""
+        flag, equals, value = word.partition("=")
+        taken = 1
         if word == KEEP_EXIF_FLAG:
-            words[place] = f"{word}={CAMERA}"
+            word = f"{word}={CAMERA}"
         elif word == "--original-size":
-            words[place] = "--size=original"
+            word = "--size=original"
         elif word in alone and not _NUMBERS.fullmatch(following):
-            words[place] = f"{word}={alone[word]}"
-    return words
+            word = f"{word}={alone[word]}"
+        elif flag == REGION_FLAG:
+            values = ([value] if equals else []) + list(arguments[place + 1 : place + 3 - bool(equals)])
+            taken += len(values) - bool(equals)
+            word = f"{REGION_FLAG}=" + "\0".join(values)
+        words.append(word)
+        place += taken
+    return words + list(arguments[place:])
+
+
+def _end(arguments: Sequence[str]) -> int:
+    """Where the options end: at a "--" that is no value of a --region."""
+    for place, word in enumerate(arguments):
+        if word == "--" and REGION_FLAG not in arguments[max(0, place - 2) : place]:
+            return place
+    return len(arguments)
 
 
 def readable(text: str) -> str:

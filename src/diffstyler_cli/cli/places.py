@@ -60,7 +60,7 @@ def _named(given: Mapping[str, Any]) -> Iterator[str]:
     for value in (value for name, value in given.items() if "prompt" not in name):
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, (str, Path)):
-                yield str(item)
+                yield str(item).partition("\0")[0]  # a region's mask stands before its prompt
                 yield from {str(item).rpartition(":")[0]} - {""}  # a style image may have its weight
 
 

@@ -126,7 +126,7 @@ could not be read. It is ASCII. Fields may be added; `schema` changes when one c
 | `results[].path` | file written |
 | `results[].seed` | its seed |
 | `results[].size` | `[width, height]` in pixels |
-| `results[].prompts` | prompts and style images as given |
+| `results[].prompts` | prompts and style images as given, and the prompts of regions |
 | `results[].settings` | every setting of picture and machine by its name |
 | `results[].losses` | by term, `start` and `final` step: `value`, `weight`, `grad_norm` |
 | `results[].timings` | seconds by phase: `prepare`, `free`, `noise`, `sample`, `total` of these, `write` |

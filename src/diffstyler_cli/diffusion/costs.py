@@ -8,6 +8,8 @@ from ..errors import UsageError
 
 NO_SHARE = 1e-9
 """Coefficients smaller than this are rounding, e.g. of 1 - (0.1 + 0.2 + 0.7); their network pass is left out."""
+NO_SHARE_OF_MAP = 1e-5
+"""The same of maps of coefficients, which are float32, wherever one is largest."""
 
 
 @dataclass(frozen=True)

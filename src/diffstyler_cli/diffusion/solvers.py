@@ -35,7 +35,7 @@ class Step:
     t: float
     t_next: float
     x: Tensor
-    """State after the step."""
+    """State after the step, settled."""
     v: Tensor
     """Velocity at (state before the step, `t`)."""
     pred: Tensor
@@ -165,10 +165,17 @@ def find_solver(name: str) -> _StepFn:
 
 
 @torch.no_grad()
-def integrate(model: ModelFn, x: Tensor, times: Sequence[float] | Tensor, solver: str) -> Iterator[Step]:
+def integrate(
+    model: ModelFn,
+    x: Tensor,
+    times: Sequence[float] | Tensor,
+    solver: str,
+    settle: Callable[[Tensor, float], Tensor] = lambda x, t: x,
+) -> Iterator[Step]:
     """Carries `x` (BxCxHxW, at times[0]) along `times`, strictly up or down in [0, 1); yields a `Step` after each.
 
-    The last step's `x` is the result. No gradient is kept. To stop early, stop iterating.
+    The last step's `x` is the result. No gradient is kept. To stop early, stop iterating. After every step the state
+    becomes `settle(x, t)`.
 
     Raises:
         UsageError: unknown solver.
@@ -184,12 +191,20 @@ def integrate(model: ModelFn, x: Tensor, times: Sequence[float] | Tensor, solver
         except NumericalError as error:
             raise NumericalError(f"Step {index + 1} of {len(grid) - 1}: {error.message}", error.advice) from error
         past = [*past, (a, kept)][-3:]
+        x = settle(x, b)
         yield Step(index, len(grid) - 1, a, b, x, v, pred, network.calls)
 
 
-def sample(model: ModelFn, x: Tensor, grid: Tensor, T: int, solver: str) -> Iterator[Step]:
+def sample(
+    model: ModelFn,
+    x: Tensor,
+    grid: Tensor,
+    T: int,
+    solver: str,
+    settle: Callable[[Tensor, float], Tensor] = lambda x, t: x,
+) -> Iterator[Step]:
     """Reverse pass: `x` at grid[T] down to grid[0] = 0, in `T` steps. The last step's `x` is the sample.
 
     The step from t_1 to 0 is the solver's own; for ddim that is x̂0 at t_1. Raises as `integrate`.
     """
-    return integrate(model, x, grid[: T + 1].flip(0), solver)
+    return integrate(model, x, grid[: T + 1].flip(0), solver, settle)

@@ -53,14 +53,17 @@ class Cutouts:
         self.count = count
         self.size = size
         self.generator = torch.Generator().manual_seed(seed)
+        self.boxes: list[tuple[int, int, int]] = []
+        """(top, left, side) of the latest cutouts."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """BxCxHxW -> (count·B)xCxSxS, cutout by cutout."""
         height, width = x.shape[-2:]
-        views = []
+        views, self.boxes = [], []
         for scale, down, right in torch.rand(self.count, 3, generator=self.generator).tolist():
             side = max(1, round(min(height, width) * (SMALLEST_CUTOUT + (1 - SMALLEST_CUTOUT) * scale)))
             top, left = round(down * (height - side)), round(right * (width - side))
+            self.boxes.append((top, left, side))
             view = x[..., top : top + side, left : left + side]
             views.append(F.interpolate(view, size=(self.size, self.size), mode="bilinear", antialias=True))
         return torch.cat(views)
@@ -77,20 +80,40 @@ class CutoutEmbeddings:
         return self.encode_image(self.cutouts(pred)).reshape(self.cutouts.count, pred.shape[0], -1)
 
 
+class PlacedTargets:
+    """A target for each of the latest cutouts: the mean of `targets` (GxD, unit), renormalised, each counting as much
+    of the cutout as `weights` (GxHxW) give to it; 0 for a cutout in which none has a place."""
+
+    def __init__(self, cutouts: Cutouts, targets: Tensor, weights: Tensor) -> None:
+        self.cutouts = cutouts
+        self.targets = targets.detach()
+        self.weights = weights
+
+    def __call__(self) -> Tensor:
+        """(count, 1, D)."""
+        boxes = self.cutouts.boxes
+        parts = [self.weights[:, y : y + side, x : x + side].mean((1, 2)) for y, x, side in boxes]
+        return F.normalize(torch.stack(parts).to(self.targets) @ self.targets, dim=-1)[:, None]
+
+
 class InstructionLoss:
     """Mean distance of the cutouts' embeddings from `target` (D,); see `prompt_target`.
 
     Args:
         embed: a `CutoutEmbeddings`, shared or not.
-        target: unit embedding of the prompts.
+        target: unit embedding of the prompts, or what gives one of each cutout once they are drawn.
         distance: a name of `DISTANCES`.
     """
 
-    def __init__(self, embed: Callable[[Tensor], Tensor], target: Tensor, distance: str = "cosine") -> None:
+    def __init__(
+        self, embed: Callable[[Tensor], Tensor], target: Tensor | PlacedTargets, distance: str = "cosine"
+    ) -> None:
         self.embed = embed
-        self.target = target.detach()
+        self.target = target.detach() if isinstance(target, Tensor) else target
         self.distance = DISTANCES[distance]
 
     def __call__(self, pred: Tensor) -> Tensor:
         """Bx3xHxW -> (B,)."""
-        return self.distance(self.embed(pred), self.target).mean(0)
+        embeddings = self.embed(pred)  # before the target: of these cutouts
+        target = self.target if isinstance(self.target, Tensor) else self.target()
+        return self.distance(embeddings, target).mean(0)

@@ -26,18 +26,37 @@ _EMPTY_WORDS = frozenset(("a", "an", "of", "in", "the", "by", "made", "style", "
 
 @dataclass(frozen=True)
 class Conditions:
-    """Prompts, then style images, as unit embeddings (K×D) with weights w_k."""
+    """Prompts, then style images, then the prompts of regions, as unit embeddings (K×D) with weights w_k."""
 
     prompts: list[Prompt]
     styles: list[StylePicture]
     embeddings: Tensor
     weights: list[float]
+    regions: int = 0
+    """How many of them, the last ones, are of one region each."""
     palette: LoadedImage | None = None
     """The picture whose colours the result gets."""
+
+    @property
+    def everywhere(self) -> int:
+        """How many are of no region."""
+        return len(self.weights) - self.regions
 
     def target(self) -> Tensor:
         """The embedding (D,) that the pictures should have. Raises `UsageError` if the parts cancel each other out."""
         return prompt_target(self.embeddings, torch.tensor(self.weights))
+
+    def targets(self) -> Tensor:
+        """The same of what is of no region, if there is any, and of each region: G×D. Raises alike."""
+        rows = [slice(0, self.everywhere)] if self.everywhere else []
+        rows += [slice(k, k + 1) for k in range(self.everywhere, len(self.weights))]
+        return torch.stack([prompt_target(self.embeddings[row], torch.tensor(self.weights[row])) for row in rows])
+
+    def placed(self, belongs: Tensor) -> list[Tensor]:
+        """The weights as maps (1×1×H×W), where `belongs` (G×H×W) says how much of each place is whose, as `targets`."""
+        first = 1 if self.everywhere else 0
+        groups = [0] * self.everywhere + list(range(first, first + self.regions))
+        return [weight * belongs[group][None, None] for weight, group in zip(self.weights, groups, strict=True)]
 
 
 def make_conditions(
@@ -47,8 +66,9 @@ def make_conditions(
     prompt_weight: float,
     device: torch.device,
     palette: LoadedImage | None = None,
+    regions: Sequence[Prompt] = (),
 ) -> Conditions:
-    """Embeds prompts and style images, those without a weight at `prompt_weight`.
+    """Embeds prompts, style images and the prompts of regions, those without a weight at `prompt_weight`.
 
     Raises:
         UsageError: there are none, or a prompt has no word that the encoder knows.
@@ -56,9 +76,9 @@ def make_conditions(
     """
     texts = parsed(prompts)
     styles = [s if isinstance(s, StylePicture) else read_style(s) for s in style_images]
-    if not texts and not styles:
+    if not texts and not styles and not regions:
         raise UsageError("There is no prompt.", 'Say what the picture should look like, as in "oil painting".')
-    check_prompts(parts, texts)
+    check_prompts(parts, [*texts, *regions])
     encoder = parts.encoder
     rows = [encoder.encode_text([p.text for p in texts])] if texts else []
     for style in styles:
@@ -67,8 +87,10 @@ def make_conditions(
         views = Cutouts(STYLE_VIEWS, encoder.image_size, seed=0)(picture.to(device))
         mean = encoder.encode_image(views).mean(0, keepdim=True)
         rows.append(torch.nn.functional.normalize(mean, dim=-1))
-    given = [p.weight for p in texts] + [s.weight for s in styles]
-    return Conditions(texts, styles, torch.cat(rows), [prompt_weight if w is None else w for w in given], palette)
+    rows += [encoder.encode_text([p.text for p in regions])] if regions else []
+    given = [p.weight for p in texts] + [s.weight for s in styles] + [p.weight for p in regions]
+    weights = [prompt_weight if w is None else w for w in given]
+    return Conditions(texts, styles, torch.cat(rows), weights, len(regions), palette)
 
 
 def parsed(prompts: Sequence[str | Prompt] | str) -> list[Prompt]:

@@ -61,14 +61,23 @@ def free_evaluations(config: StylizeConfig, photo: Shape = ANY) -> Evaluations:
     return Evaluations(photo=sum(evaluations_of(config.solver, count) for count in counts))
 
 
-def sampling_evaluations(config: StylizeConfig, weights: Sequence[float | None], photo: Shape = ANY) -> Evaluations:
+def sampling_evaluations(
+    config: StylizeConfig,
+    weights: Sequence[float | None],
+    regions: Sequence[float | None] = (),
+    photo: Shape = ANY,
+) -> Evaluations:
     """Of the sampling of one picture, and of the updates of its noise.
 
-    `weights` are those of its prompts and style images; None is --prompt-weight. Each that has a share in
-    classifier-free guidance, and the null condition, is a pass of the photo network.
+    `weights` are those of its prompts and style images, `regions` those of its regions' prompts; None is
+    --prompt-weight. Each that has a share in classifier-free guidance, and the null condition, is a pass of the photo
+    network. Where λ differs from place to place, `config.lam` is its mean.
     """
-    given = [config.prompt_weight if weight is None else weight for weight in weights]
-    passes = sum(abs(share) >= NO_SHARE for share in (1 - math.fsum(given), *given)) if config.lam > 0 else 0
+    groups = [[config.prompt_weight if w is None else w for w in group] for group in (weights, *([w] for w in regions))]
+    groups = groups if weights else groups[1:]
+    given = [weight for group in groups for weight in group]
+    rest = max((abs(1 - math.fsum(group)) for group in groups), default=1.0)
+    passes = sum(abs(share) >= NO_SHARE for share in (rest, *given)) if config.lam > 0 else 0
     steps = [config.pass_steps(number) for number in range(len(config.pass_sizes(photo)))]
     calls, noise = sum(evaluations_of(config.solver, count) for count in steps), config.noise_iters
     # at t = 0, where the correction vanishes, nothing is guided

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..losses.report import TermReport
     from ..models.base import ComponentInfo
     from ..prompts import Prompt
+    from .places import PlaceMaps
     from .style_images import StylePicture
 
 LIBRARIES = ("torch", "open_clip_torch")
@@ -99,8 +100,10 @@ class Made:
         machine: the machine's settings as they were resolved, never "auto".
         models: by role.
         overflowed: roles of networks that overflowed in fp16 and went on in fp32.
-        prompts, styles: what was asked for; `weights` are those that they had in the end, prompts first.
+        prompts, styles: what was asked for; `weights` are those that they had in the end, prompts first, and last
+            those of the regions' prompts.
         palette: the picture whose colours the results got.
+        places: what was asked for at some places.
     """
 
     machine: MachineConfig
@@ -111,6 +114,7 @@ class Made:
     styles: Sequence[StylePicture]
     weights: Sequence[float]
     palette: LoadedImage | None = None
+    places: PlaceMaps | None = None
 
 
 def recipe_of(
@@ -127,7 +131,7 @@ def recipe_of(
         history: the losses by sampling step.
         timings: seconds by phase.
     """
-    count = len(made.prompts)
+    count, everywhere = len(made.prompts), len(made.prompts) + len(made.styles)
     return Record(
         schema=SCHEMA,
         version=__version__,
@@ -144,7 +148,7 @@ def recipe_of(
         ],
         style_images=[
             StyleRow(name=style.loaded.name, weight=weight, pixels_sha256=style.loaded.fingerprint)
-            for style, weight in zip(made.styles, made.weights[count:], strict=True)
+            for style, weight in zip(made.styles, made.weights[count:everywhere], strict=True)
         ],
         palette=UNSET if made.palette is None else PaletteRow(made.palette.name, made.palette.fingerprint),
         settings=Settings(**dataclasses.asdict(config), **dataclasses.asdict(made.machine)),
@@ -159,6 +163,7 @@ def recipe_of(
         },
         timings={phase: round(seconds, 3) for phase, seconds in timings.items()},
         steps=[{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
+        places=UNSET if made.places is None else made.places.record(made.weights[everywhere:]),
     ).to_json()
 
 

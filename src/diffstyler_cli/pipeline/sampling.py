@@ -25,12 +25,13 @@ from ..errors import UsageError
 from ..images import enlarged, resized, restore_alpha, spread, to_image
 from ..images.recolour import keep_colour, match_palette
 from ..losses.aesthetic import AestheticLoss
-from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss
+from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss, PlacedTargets
 from ..losses.objective import LossFn, Objective, Shared
 from ..losses.report import ObjectiveReport, TermReport
 from ..losses.tv import total_variation
 from ..models.base import Components, VelocityNetwork
 from .conditions import Conditions
+from .ground import Ground
 from .result import Event, Finished, Made, Progress, StylizeResult, recipe_of
 from .subject import Subject
 
@@ -64,10 +65,11 @@ class Networks:
         """
         return clamped(self._tiled(network, tile), network.t_min, network.t_max)
 
-    def prompted(self, conditions: Conditions, tile: int) -> ModelFn:
+    def prompted(self, conditions: Conditions, ground: Ground, tile: int) -> ModelFn:
         """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range, in such tiles."""
         photo = self.parts.photo
-        guidance = batched_cfg(self._tiled(photo, tile), conditions.embeddings, conditions.weights)
+        weights = conditions.weights if ground.weights is None else conditions.placed(ground.weights)
+        guidance = batched_cfg(self._tiled(photo, tile), conditions.embeddings, weights)
         return clamped(guidance, photo.t_min, photo.t_max)
 
     def _tiled(self, network: VelocityNetwork, tile: int) -> Callable[..., Tensor]:
@@ -102,9 +104,11 @@ def make_objective(
     seed = config.seed or 0
     cutouts = Cutouts(config.cutouts, parts.encoder.image_size, seed)
     embed = Shared(CutoutEmbeddings(parts.encoder.encode_image, cutouts))
+    covered = subject.covered
     terms: dict[str, tuple[LossFn, float]] = {}
     if config.w_instruction:
-        terms["instruction"] = InstructionLoss(embed, conditions.target(), config.distance), config.w_instruction
+        target = conditions.target() if covered is None else PlacedTargets(cutouts, conditions.targets(), covered)
+        terms["instruction"] = InstructionLoss(embed, target, config.distance), config.w_instruction
     if config.w_content:
         terms["content"] = subject.content_loss, config.w_content
     if config.w_nce:
@@ -142,7 +146,10 @@ def run_free(networks: Networks, subjects: Sequence[Subject], config: StylizeCon
     done = 0
     for number, subject in enumerate(subjects):
         T, there_and_back = config.pass_steps(number), config.round_trip and number == 0
+        subject.ground.begin()
         for step in free_diffusion(null, subject.x0, grid, T, config.solver, there_and_back):
+            if step.t_next <= grid[T]:
+                subject.ground.keep(step.x, step.t_next)
             yield Free(number, step.x, done + step.index + 1, sum(counts))
         done += counts[number]
 
@@ -170,11 +177,8 @@ def run_sampling(
         NumericalError: NaN from a network or a loss, naming the step.
     """
     config, count = configs[0], len(configs)
-    lam = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
-    photo_fn, art_fn = (
-        networks.prompted(conditions, config.tile),
-        networks.unconditioned(networks.parts.art, config.tile),
-    )
+    lams = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
+    art_fn = networks.unconditioned(networks.parts.art, config.tile)
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
     began, before = time.monotonic(), sum(timings.values())
@@ -196,12 +200,14 @@ def run_sampling(
         else:
             larger, time_from = subject.enlarged(x, size, detail=number > 1), float(grid[steps[number]])
             x = resumed(larger, start, subject.x0, time_from, config.fresh_noise, noise)
-        size = subject.size
+        size, ground = subject.size, subject.ground
+        x = ground.settled(x, float(grid[steps[number]]))
+        photo_fn, lam = networks.prompted(conditions, ground, config.tile), lams if ground.lam is None else ground.lam
         if number == 0 and config.noise_iters and objective is not None:
             mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
             predict = predictor(mixed, float(grid[config.steps]), through=config.guide != "none")
             for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
-                x = update.x
+                x = ground.settled(update.x, float(grid[config.steps]))
                 yield progress("noise", update.index + 1, update.count, None, update.report)
             spent["noise"] = (time.monotonic() - began) / count
             sampling = time.monotonic()
@@ -211,7 +217,7 @@ def run_sampling(
             photo_fn, art_fn, lam, objective or _no_objective, guide=config.guide,
             scale=config.guidance_scale if objective else 0.0, on_report=reports.append,
         )  # fmt: skip
-        for step in sample(model, x, grid, steps[number], config.solver):
+        for step in sample(model, x, grid, steps[number], config.solver, ground.settled):
             # a solver of several stages reports more than once a step; the first is at the step's start
             report = reports[0] if reports else None
             reports.clear()
@@ -219,12 +225,13 @@ def run_sampling(
                 for history, terms in zip(histories, report.samples, strict=True):
                     history.append(terms)
             x = step.x
-            yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), step.pred, report)
+            pred = ground.settled(step.pred, 0.0)
+            yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), pred, report)
     spent["sample"] = (time.monotonic() - sampling) / count
     spent["total"] = sum(spent.values())
     made = Made(
         networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
-        conditions.prompts, conditions.styles, conditions.weights, conditions.palette,
+        conditions.prompts, conditions.styles, conditions.weights, conditions.palette, subjects[-1].ground.places,
     )  # fmt: skip
     rows = zip(x.split(1), configs, histories, strict=True)
     yield Finished(tuple(_result(subjects[-1], made, x_0, config, history, spent) for x_0, config, history in rows))
@@ -247,6 +254,8 @@ def _result(
     if config.keep_color:
         photo = resized(loaded.rgb, picture.size, loaded.alpha)
         picture = keep_colour(picture, photo, config.keep_color)
+    if made.places is not None:
+        picture = made.places.composed(picture, loaded)
     picture = restore_alpha(picture, loaded.alpha)
     recipe = recipe_of(made, config, picture.size, history, timings)
     return StylizeResult(picture, history, recipe, config.seed or 0)

@@ -18,6 +18,7 @@ from ..models.base import Components
 from ..prompts import Prompt, StyleImage
 from .conditions import check_prompts, make_conditions
 from .machine import resolve
+from .places import NOWHERE, PlaceMaps, Places, read_places, taken
 from .result import Event, Finished, Progress, StylizeResult
 from .sampling import Networks, make_objective, run_free, run_sampling
 from .style_images import StylePicture
@@ -102,10 +103,13 @@ class Stylizer:
         *,
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         palette: Source | LoadedImage | None = None,
+        places: Places | PlaceMaps | None = NOWHERE,
         **overrides: Any,
     ) -> StylizeResult:
         """`run` to its end."""
-        for event in self.run(image, prompts, config, style_images=style_images, palette=palette, **overrides):
+        for event in self.run(
+            image, prompts, config, style_images=style_images, palette=palette, places=places, **overrides
+        ):
             if isinstance(event, Finished):
                 return event.result
         raise AssertionError("a run ends with a result or an error")
@@ -118,6 +122,7 @@ class Stylizer:
         *,
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         palette: Source | LoadedImage | None = None,
+        places: Places | PlaceMaps | None = NOWHERE,
         **overrides: Any,
     ) -> Iterator[Event]:
         """Stylises `image` step by step: a `Progress` a step, and last `Finished`, which has the picture.
@@ -128,20 +133,27 @@ class Stylizer:
             config: settings; by default those of the loaded model set.
             style_images: pictures whose style is wanted, beside prompts or in their place: "painting.jpg:2".
             palette: a picture whose colours the result gets.
-            overrides: single settings by field name of `StylizeConfig`, e.g. lam=0.6.
+            places: what differs from place to place: masks, regions with prompts of their own, a map of λ.
+            overrides: single settings by field name of `StylizeConfig`, e.g. lam=0.6; and of `Places`, e.g.
+                mask="face.png".
 
         Raises:
-            UsageError: no prompt, an unknown setting, one of the machine's, or a value out of range.
-            InputImageError: a picture cannot be read.
+            UsageError: no prompt, an unknown setting, one of the machine's, a value out of range, a mask's option that
+                has no effect.
+            InputImageError: a picture cannot be read, or a mask does not fit the photo.
             NumericalError: NaN from a network or a loss, naming the step.
         """
+        places, overrides = taken(places, overrides)
         config = (config or StylizeConfig.defaults(self.name)).with_overrides(overrides, self.name).validate()
         config = dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
         networks, parts = self.networks, self.components
         started = time.monotonic()
-        subjects = make_subjects(parts, image, config, self.device)
+        photo = image if isinstance(image, LoadedImage) else read_image(image)
+        maps = read_places(places, photo, rest=bool(prompts or style_images)) if isinstance(places, Places) else places
+        subjects = make_subjects(parts, photo, config, self.device, maps)
         colours = palette if palette is None or isinstance(palette, LoadedImage) else read_image(palette)
-        conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device, colours)
+        regions = maps.prompts if maps else ()
+        conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device, colours, regions)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
         timings = {"prepare": time.monotonic() - started}
 

@@ -17,6 +17,8 @@ from ..losses.nce import NCELoss
 from ..losses.objective import Shared
 from ..models.base import Components, ContentFeatures
 from ..size import Shape
+from .ground import Ground
+from .places import PlaceMaps
 
 LOSSES_AT = 512
 """About so many pixels squared the losses look at; a larger pass is reduced for them by 2, 4, 8."""
@@ -25,7 +27,14 @@ LOSSES_AT = 512
 class Subject:
     """A photo at its working size, and what the losses keep of it, computed once for all the runs on it."""
 
-    def __init__(self, loaded: LoadedImage, size: Shape, x0: Tensor, features: ContentFeatures) -> None:
+    def __init__(
+        self,
+        loaded: LoadedImage,
+        size: Shape,
+        x0: Tensor,
+        features: ContentFeatures,
+        places: PlaceMaps | None = None,
+    ) -> None:
         self.loaded = loaded
         self.size = size
         """(width, height) without the padding."""
@@ -33,9 +42,18 @@ class Subject:
         """1×3×H×W in [-1, 1], padded."""
         self.reduction = 2 ** max(0, round(math.log2(math.sqrt(size[0] * size[1]) / LOSSES_AT)))
         """The losses see the mean of so many pixels a side as one."""
+        self.ground = Ground(places, size, x0)
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
+
+    @property
+    def covered(self) -> Tensor | None:
+        """`Ground.covered` as the losses see it."""
+        covered = self.ground.covered
+        if covered is None or self.reduction == 1:
+            return covered
+        return functional.avg_pool2d(covered[None], self.reduction)[0]
 
     @cached_property
     def _reduced(self) -> Tensor:
@@ -75,15 +93,22 @@ class Subject:
 
 
 def make_subjects(
-    parts: Components, image: Source | LoadedImage, config: StylizeConfig, device: torch.device
+    parts: Components,
+    image: Source | LoadedImage,
+    config: StylizeConfig,
+    device: torch.device,
+    places: PlaceMaps | None = None,
 ) -> tuple[Subject, ...]:
     """The photo at the size of every pass of a run, read once. Raises `InputImageError` if it cannot be read."""
     loaded = image if isinstance(image, LoadedImage) else read_image(image)
-    return tuple(make_subject(parts, loaded, size, device) for size in config.pass_sizes(loaded.original_size))
+    sizes = config.pass_sizes(loaded.original_size)
+    return tuple(make_subject(parts, loaded, size, device, places) for size in sizes)
 
 
-def make_subject(parts: Components, loaded: LoadedImage, size: Shape, device: torch.device) -> Subject:
+def make_subject(
+    parts: Components, loaded: LoadedImage, size: Shape, device: torch.device, places: PlaceMaps | None = None
+) -> Subject:
     """The photo at `size` (width, height)."""
     multiple = max(parts.photo.multiple, parts.art.multiple)
     x0 = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
-    return Subject(loaded, size, x0, parts.features)
+    return Subject(loaded, size, x0, parts.features, places)

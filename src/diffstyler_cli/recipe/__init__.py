@@ -6,7 +6,7 @@ Built as a `Record` and written as `Record(...).to_json()`; read as `Recipe(data
 from __future__ import annotations
 
 from .comparing import differences, same_but_for_time
-from .reading import TOTAL, Loss, Model, Recipe, Source, number
+from .reading import TOTAL, Loss, Model, PlacesRead, Recipe, Source, number
 from .schema import FIELDS, SCHEMA, Record
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "TOTAL",
     "Loss",
     "Model",
+    "PlacesRead",
     "Recipe",
     "Record",
     "Source",

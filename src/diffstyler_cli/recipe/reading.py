@@ -18,7 +18,19 @@ from ..config import default_of
 from ..prompts import Prompt
 from ..size import ORIGINAL
 from .lenient import Reader, dotted, fitting
-from .schema import MOST_LOSSES, TORCH_NAMES, Number, PaletteRow, Photo, Record, Settings, StyleRow, Term
+from .schema import (
+    MOST_LOSSES,
+    TORCH_NAMES,
+    MaskRow,
+    Number,
+    PaletteRow,
+    Photo,
+    Record,
+    RegionRow,
+    Settings,
+    StyleRow,
+    Term,
+)
 
 TOTAL = "total"
 """Name of the curve of the weighted sum of all losses."""
@@ -61,6 +73,24 @@ class Source:
     pixels: str = ""
     weight: float | None = None
     frame: int | None = None
+    own: bool = False
+    """Of a mask: whether it is the photo's own transparency."""
+
+
+@dataclass(frozen=True)
+class PlacesRead:
+    """What differed from place to place."""
+
+    mask: Source | None = None
+    invert_mask: bool = False
+    feather: int = 0
+    regions: tuple[tuple[Source, Prompt], ...] = ()
+    lambda_mask: Source | None = None
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """Those of the regions, with the weights that they had."""
+        return [prompt for _, prompt in self.regions]
 
 
 @dataclass
@@ -119,6 +149,16 @@ class Recipe:
     def palette(self) -> Source | None:
         """The picture whose colours it got."""
         return _source(self.record.palette) if self.record.palette else None
+
+    @cached_property
+    def places(self) -> PlacesRead:
+        """What differed from place to place."""
+        given = self.record.places
+        if not given:
+            return PlacesRead()
+        regions = tuple((_mask(row), Prompt(row.text, _given(row.weight))) for row in given.regions or ())
+        mask, lam = (_mask(row) if row else None for row in (given.mask, given.lambda_mask))
+        return PlacesRead(mask, bool(given.invert_mask), given.feather or 0, regions, lam)
 
     @cached_property
     def photo(self) -> Source:
@@ -236,6 +276,10 @@ def number(value: Any) -> float | None:
 
 def _given(value: T | UnsetType | None) -> T | None:
     return None if value is UNSET else value
+
+
+def _mask(row: MaskRow | RegionRow) -> Source:
+    return Source(row.name or "", pixels=row.pixels_sha256 or "", own=row.pixels_sha256 is None)
 
 
 def _source(part: Photo | StyleRow | PaletteRow) -> Source:

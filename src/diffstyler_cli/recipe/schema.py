@@ -105,6 +105,38 @@ class PaletteRow(Part):
     pixels_sha256: Annotated[Maybe[Digest | None], described("as that of the photo")]
 
 
+class MaskRow(Part):
+    """A grey picture that says where."""
+
+    name: Annotated[
+        Maybe[Name], described('its file name, without the folder; `"alpha"` for the photo\'s own transparency')
+    ]
+    pixels_sha256: Annotated[Maybe[Digest | None], described("as that of the photo; null for its transparency")]
+
+
+class RegionRow(Part):
+    """A part of the photo that has a prompt of its own."""
+
+    name: Annotated[Maybe[Name], described("of its mask, as above")]
+    pixels_sha256: Annotated[Maybe[Digest | None], described("of its mask, as above")]
+    text: Annotated[Text, described("its prompt; without it the row counts as damaged")]
+    weight: Annotated[Maybe[Weight | None], described("the weight that it had in the end")]
+
+
+class PlaceRows(Part):
+    """What was asked for at some places."""
+
+    mask: Annotated[Maybe[MaskRow], described("what is stylised, where not all is")] = UNSET
+    invert_mask: Annotated[Maybe[bool], described("whether black is what is stylised")] = UNSET
+    feather: Annotated[
+        Maybe[Annotated[int, Meta(ge=1, le=1000)]], described("pixels of the photo by which borders are softened")
+    ] = UNSET
+    regions: Annotated[
+        Maybe[Annotated[list[RegionRow], Meta(max_length=1000)]], described("parts with prompts of their own")
+    ] = UNSET
+    lambda_mask: Annotated[Maybe[MaskRow], described("λ by place, where one number is not for all")] = UNSET
+
+
 def _setting(name: str, hint: Any) -> tuple[str, Any]:
     """A setting's field, by its row in the table of options."""
     option = options()[name]
@@ -215,6 +247,7 @@ class Record(Part):
     quality: Annotated[
         Maybe[Annotated[int, Meta(ge=1, le=100)]], described("of the file, where `--quality` was given")
     ] = UNSET
+    places: Annotated[Maybe[PlaceRows], described("what differs from place to place, if anything does")] = UNSET
     sweep: Annotated[Maybe[SweepCell], described("in a cell of a sweep: which one it is")] = UNSET
 
 

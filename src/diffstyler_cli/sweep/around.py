@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..config import StylizeConfig, options
@@ -15,15 +15,17 @@ DEFAULT_STEP = 0.2
 _CLOSEST = {"float": 1e-6, "t1": 1e-3}
 
 
-def around(ranges: Mapping[str, Sequence[Any]], config: StylizeConfig) -> dict[str, tuple[Any, ...]]:
+def around(
+    ranges: Mapping[str, Sequence[Any]], config: StylizeConfig, but: Collection[str] = ()
+) -> dict[str, tuple[Any, ...]]:
     """Finer values around those of `config`: each axis of `ranges` that is a number, at half its distances.
 
-    Without such an axis, λ and T1. Other axes keep the value of `config`.
+    Without such an axis, λ and T1, where they are not among `but`. Other axes keep the value of `config`.
     """
     axes = {name: values for name, values in ranges.items() if len(values) > 1 and name != PROMPT}
     numeric = {name: values for name, values in axes.items() if not options()[name].choices and name != "seed"}
     fixed = {name: (getattr(config, name),) for name in axes if name not in numeric}
-    wide: Mapping[str, Sequence[Any]] = numeric or {"lam": (), "t1": ()}
+    wide: Mapping[str, Sequence[Any]] = numeric or {name: () for name in ("lam", "t1") if name not in but}
     return {**fixed, **{name: _near(name, values, config) for name, values in wide.items()}}
 
 

@@ -16,6 +16,7 @@ from ..config import StylizeConfig
 from ..errors import UsageError
 from ..naming import beginning, cut, slug
 from ..pipeline.forecast import Evaluations, free_evaluations, sampling_evaluations
+from ..pipeline.places import PlaceMaps
 from ..prompts import parse_prompt
 from ..strength import MIDDLE
 from .axes import MOST_CELLS, PROMPT, Axis, axes
@@ -64,6 +65,7 @@ class Plan:
         prompts: what all cells ask for, where prompts are no axis.
         styles: how many style images there are, and their weights.
         model_set: "lite" or "full", along whose path a strength goes.
+        places: the masks that all cells have.
 
     Cells whose values exclude each other keep their place in the layout and are not made. Raises `UsageError` where no
     cell is left, and for more than `MOST_CELLS` cells.
@@ -76,12 +78,16 @@ class Plan:
         prompts: Sequence[str],
         styles: Sequence[float | None] = (),
         model_set: str = "lite",
+        places: PlaceMaps | None = None,
     ) -> None:
         fixed = {name: values[0] for name, values in ranges.items() if len(values) == 1}
         self.prompts = (str(fixed.pop(PROMPT)),) if PROMPT in fixed else tuple(prompts)
         self.config = config.with_overrides(fixed, model_set)
         self._fixed, self._model_set = fixed, model_set
         self.styles = tuple(styles)
+        self.places = places
+        self.regions = tuple(places.prompts) if places else ()
+        """The prompts of the regions."""
         self.axes = axes(ranges)
         count = math.prod(len(axis.values) for axis in self.axes)
         if count > MOST_CELLS:
@@ -158,7 +164,7 @@ class Plan:
         config, default = cell.config, cell.config.prompt_weight
         prompts = [parse_prompt(text) for text in cell.prompts]
         asked = tuple((prompt.text, default if prompt.weight is None else prompt.weight) for prompt in prompts)
-        weight = default if None in self.styles else 0.0
+        weight = default if None in (*self.styles, *(prompt.weight for prompt in self.regions)) else 0.0
         # what a strength comes to is in the other settings
         plain = dataclasses.replace(config, t1=str(config.t1_steps()), prompt_weight=weight, strength=MIDDLE)
         return plain, asked
@@ -180,7 +186,9 @@ class Plan:
 
     def cell_evaluations(self, cell: Cell) -> Evaluations:
         """Of the sampling of one cell, and of the updates of its noise."""
-        return sampling_evaluations(cell.config, (*_weights(cell.prompts), *self.styles))
+        config = self.places.counted(cell.config) if self.places else cell.config
+        regions = [prompt.weight for prompt in self.regions]
+        return sampling_evaluations(config, (*_weights(cell.prompts), *self.styles), regions)
 
     def evaluations(self) -> Evaluations:
         """Of the whole sweep."""

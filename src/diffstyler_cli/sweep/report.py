@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import DiffStylerError
 from ..images import encode_image
 from ..images.grids import Labels, draw_grid
+from ..prompts import render_prompt
 from ..version import __version__
 from .axes import PROMPT, Axis
 from .folder import PAGE, SCHEMA, TABLE
@@ -118,7 +119,8 @@ def write_grids(runner: Runner) -> list[Path]:
 def caption(plan: Plan, grid: int) -> str:
     """What all cells of a grid share: the prompts and the settings that people ask about first."""
     values = plan.grid_values(grid)
-    parts = [] if PROMPT in {a.name for a in plan.axes} else [" + ".join(plan.prompts) or "style image"]
+    own = PROMPT in {a.name for a in plan.axes}
+    parts = [] if own else [" + ".join([*plan.prompts, *_regions(plan)]) or "style image"]
     parts += [_label(axis, value) for axis, value in values.items()]
     varying = {axis.name for axis in plan.axes}
     signs = {"lam": "λ", "t1": "T1", "steps": "T", "seed": "seed"}
@@ -153,7 +155,7 @@ def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Pa
             {
                 "n": row["cell"],
                 "file": row["file"],
-                "label": ", ".join(_label(axis, row["values"][axis.name]) for axis in plan.axes) or plan.prompts[0],
+                "label": ", ".join(_label(axis, row["values"][axis.name]) for axis in plan.axes) or _title(plan),
                 "row": row["row"] - 1,
                 "column": row["column"] - 1,
                 "prompts": row["prompts"],
@@ -184,7 +186,12 @@ def _part(name: str) -> str:
 
 def _title(plan: Plan) -> str:
     values = {axis.name: len(axis.values) for axis in plan.axes}
-    return f"{values[PROMPT]} prompts" if PROMPT in values else " + ".join(plan.prompts) or "A style image"
+    asked = " + ".join([*plan.prompts, *_regions(plan)])
+    return f"{values[PROMPT]} prompts" if PROMPT in values else asked or "A style image"
+
+
+def _regions(plan: Plan) -> list[str]:
+    return list(map(render_prompt, plan.regions))
 
 
 def _label(axis: Axis, value: Any) -> str:

@@ -69,7 +69,7 @@ class Runner:
         self.folder = folder
         self.style_images = tuple(style_images)
         self.palette = palette
-        self.subjects = make_subjects(stylizer.components, image, plan.config, stylizer.device)
+        self.subjects = make_subjects(stylizer.components, image, plan.config, stylizer.device, plan.places)
         self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []
@@ -108,7 +108,7 @@ class Runner:
         """The cell's prompts and style images, embedded."""
         parts, device = self.stylizer.components, self.stylizer.device
         weight = cell.config.prompt_weight
-        return make_conditions(parts, cell.prompts, self.style_images, weight, device, self.palette)
+        return make_conditions(parts, cell.prompts, self.style_images, weight, device, self.palette, self.plan.regions)
 
     @property
     def result_size(self) -> tuple[int, int]:

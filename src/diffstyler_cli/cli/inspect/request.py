@@ -10,8 +10,10 @@ from ...errors import DiffStylerError, InputImageError, UsageError
 from ...images.encode import FORMATS, SUFFIXES
 from ...images.read import read_image
 from ...naming import name_of
+from ...pipeline.places import ALPHA, Places
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
-from ...recipe import Recipe, Source
+from ...recipe import PlacesRead, Recipe, Source
+from ..stylize.masks import mask_word
 from ..stylize.request import Request, check, without_idle
 from ..terminal.console import escaped
 from ..terminal.tables import brief
@@ -41,8 +43,9 @@ def request_of(
     Raises:
         InputImageError: the recipe does not say what it takes to make a picture.
     """
-    damaged = [name for name in recipe.odd if name.startswith(("settings", "prompts", "style_images", "palette"))]
-    if damaged or not (recipe.prompts or recipe.style_images):
+    parts = ("settings", "prompts", "style_images", "palette", "places")
+    damaged = [name for name in recipe.odd if name.startswith(parts)]
+    if damaged or not (recipe.prompts or recipe.style_images or recipe.places.regions):
         what = f"{brief(', '.join(damaged))} cannot be used" if damaged else "it names no prompt"
         raise InputImageError(
             f"The recipe of {escaped(picture.name)} is damaged: {what}.", f"See diffstyler inspect {escaped(picture)}."
@@ -52,7 +55,7 @@ def request_of(
     if check_pixels and photo and str(photo) != "-" and not _may_be(photo, recipe.photo):
         notes.append(f"{escaped(photo)} is not the photo that the picture was made of.")
     plain = recipe.settings.get("prompt_weight", recipe.default_of("prompt_weight"))
-    places = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
+    here = {name: recipe.settings[name] for name in ("seed", "models", "device", "dtype") if name in recipe.settings}
     try:
         request = Request(
             image=image,
@@ -61,7 +64,8 @@ def request_of(
             ),
             style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
             palette=_find(recipe.palette, "palette", picture, notes, check_pixels) if recipe.palette else None,
-            settings=recipe.changed() | places,
+            places=_places(recipe.places, picture, plain, notes, check_pixels),
+            settings=recipe.changed() | here,
             frame=None if photo and photo.name != recipe.photo.name else recipe.photo.frame,
             max_pixels=max_pixels,
         )
@@ -100,14 +104,18 @@ def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str 
 
 def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:
     """The path of the picture that `source` names, by its pixels where the recipe has their hash."""
-    if source.name == STREAM and what == "photo":
-        notes.append(f"The {what} came from standard input: give --photo PATH, or pipe it in.")
+    if source.name == STREAM:
+        give = "give --photo PATH, or pipe it in" if what == "photo" else "pipe it in, or name its file"
+        notes.append(f"The {what} came from standard input: {give}.")
         return "-"
     name = name_of(Path(source.name).name)
     if (not name or name == "image" or name in (".", "..")) and what == "palette":
         notes.append("The recipe does not name the palette: put its file in the place of PALETTE.")
         return "PALETTE"
     if not name or name == "image" or name in (".", ".."):
+        if "mask" in what:
+            notes.append(f"The recipe does not name the {what}: put its file in the place of MASK.")
+            return "MASK"
         notes.append(f"The recipe does not name the {what}: give --photo PATH.")
         return "PHOTO"
     places = [picture.with_name(name), Path(name)]
@@ -130,6 +138,21 @@ def _style(source: Source, picture: Path, plain: float, notes: list[str], check_
     weight = None if source.weight == plain else source.weight
     text = render_prompt(Prompt(path, weight))
     return text if parse_style_image(text) == StyleImage(Path(path), weight) else path
+
+
+def _places(found: PlacesRead, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> Places:
+    """The places of the request, their masks found as the photo is."""
+
+    def path(source: Source, what: str) -> str:
+        return ALPHA if source.own else mask_word(_find(source, what, picture, notes, check_pixels))
+
+    regions = [
+        (path(mask, "region's mask"), render_prompt(Prompt(p.text, None if p.weight == plain else p.weight)))
+        for mask, p in found.regions
+    ]
+    mask = None if found.mask is None else path(found.mask, "mask")
+    lam = None if found.lambda_mask is None else path(found.lambda_mask, "λ mask")
+    return Places(mask, found.invert_mask, found.feather, tuple(regions), lam)
 
 
 def _may_be(path: Path, source: Source) -> bool:

@@ -14,7 +14,8 @@ from rich.text import Text
 from ...config import options
 from ...images.describe import MOST_FRAMES, ORIENTATIONS, Description
 from ...naming import exact
-from ...recipe import TOTAL, Recipe
+from ...prompts import Prompt
+from ...recipe import TOTAL, Recipe, Source
 from ..stylize.live import PHASES
 from ..terminal.tables import MOST, brief, facts_grid, first_few, fitted, number_text, plain_table, section
 
@@ -81,6 +82,7 @@ def _story(recipe: Recipe) -> list[tuple[str, str]]:
     rows += _listed("style image", [_weighted(brief(s.name), s.weight) for s in recipe.style_images])
     if recipe.palette:
         rows.append(("palette", brief(recipe.palette.name)))
+    rows += _places(recipe)
     if "seed" in settings:
         rows.append(("seed", brief(settings["seed"])))
     if recipe.sweep:
@@ -91,6 +93,21 @@ def _story(recipe: Recipe) -> list[tuple[str, str]]:
         rows.append(("overflowed", brief(f"{', '.join(recipe.overflowed)} network: went on in fp32")))
     libraries = [f"{name} {value}" for name, value in recipe.libraries.items()]
     return [*rows, ("libraries", brief(", ".join(libraries)))]
+
+
+def _places(recipe: Recipe) -> list[tuple[str, str]]:
+    places = recipe.places
+
+    def named(mask: Source) -> str:
+        return "the photo's own transparency" if mask.own else brief(mask.name)
+
+    def region(mask: Source, prompt: Prompt) -> str:
+        return f"{named(mask)}: " + _weighted(f'"{brief(prompt.text)}"', prompt.weight)
+
+    rows = [] if places.mask is None else [("mask", named(places.mask) + ", inverted" * places.invert_mask)]
+    rows += _listed("region", [region(*pair) for pair in places.regions])
+    rows += [] if places.lambda_mask is None else [("λ mask", named(places.lambda_mask))]
+    return rows + [("borders", f"softened by {places.feather} pixels")] * bool(places.feather)
 
 
 def _settings(recipe: Recipe, width: int) -> RenderableType:

@@ -34,6 +34,7 @@ from ..scaffold import Call, scaffold
 from ..terminal.console import is_terminal
 from ..terminal.help import Page
 from ..terminal.shell import joined as shell_words
+from . import masks
 from .operands import check_operands, only_a_style
 from .request import Request, check, without_idle
 from .wording import Reader
@@ -119,6 +120,11 @@ def command(
     list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
+    mask: masks.Mask = None,
+    invert_mask: masks.InvertMask = False,
+    feather: masks.Feather = None,
+    regions: masks.Regions = None,
+    lambda_mask: masks.LambdaMask = None,
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     preview_path: Annotated[Path | None, option(TERMINAL, PREVIEW_PATH, "--preview-path", takes="FILE")] = None,
     show: Annotated[bool, option(TERMINAL, OPEN, "--open")] = False,
@@ -137,6 +143,7 @@ def command(
         prompts=tuple(map(readable, [*(prompts or ()), *(named or ()), *(styles or ())])),
         style_images=tuple(style_images or ()),
         palette=None if palette is None else str(palette),
+        places=masks.places_of(mask, invert_mask, feather, regions, lambda_mask),
         settings=settings,
         weights=weights,
         output=None if output is None else str(output),
@@ -183,7 +190,7 @@ def _style_alone(call: Call, session: Session, request: Request) -> Request:
 def _run(
     call: Call, session: Session, request: Request, reader: Reader | None, *, show: bool, interactive: bool
 ) -> None:
-    missing = request.image is None or not (request.prompts or request.style_images)
+    missing = request.image is None or not request.asks()
     if not missing and not interactive:
         run = session.run(request)
         if show:

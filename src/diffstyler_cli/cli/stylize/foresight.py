@@ -11,6 +11,7 @@ from ...config import MachineConfig, StylizeConfig
 from ...images import LoadedImage
 from ...models.cards import network_names
 from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, sampling_evaluations
+from ...pipeline.places import PlaceMaps
 from ...size import ORIGINAL
 from ..speeds import Part, duration, estimate, learn, read_speeds
 
@@ -24,6 +25,7 @@ class Foresight:
         machine: as resolved, without "auto".
         weights: of the prompts and style images; None where --prompt-weight counts.
         paths: one a picture; None is standard output.
+        places: the masks, read.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Foresight:
         photo: LoadedImage,
         weights: Sequence[float | None],
         paths: Sequence[Path | None],
+        places: PlaceMaps | None = None,
     ) -> None:
         self.config = config
         self.machine = machine
@@ -41,8 +44,10 @@ class Foresight:
         self._photo = photo.original_size
         self._passes = len(config.pass_sizes(photo.original_size))
         self._pixels = mean_pixels(config, photo)
+        regions = [prompt.weight for prompt in places.prompts] if places else []
+        counted = places.counted(config) if places else config
         self.free = free_evaluations(config, photo.original_size)
-        self.sampling = sampling_evaluations(config, weights, photo.original_size)
+        self.sampling = sampling_evaluations(counted, weights, regions, photo.original_size)
 
     @property
     def _at(self) -> str:

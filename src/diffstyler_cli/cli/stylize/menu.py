@@ -112,7 +112,7 @@ def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
     """The command line that sets the picture among its neighbours in λ and T1, in a folder of its own."""
     from ...images.write import next_name
 
-    ranges = around({}, config)
+    ranges = _ranges(request, config)
     photo = Path("picture" if request.image in (None, "-") else str(request.image))
     plain = dataclasses.replace(
         request,
@@ -122,17 +122,21 @@ def sweep_words(request: Request, config: StylizeConfig) -> list[str]:
         force=False,
         metadata=True,
     )
-    return plain.words("sweep", _axis_words(config))
+    return plain.words("sweep", _axis_words(request, config))
 
 
-def _axis_words(config: StylizeConfig) -> list[str]:
-    ranges = around({}, config)
+def _ranges(request: Request, config: StylizeConfig) -> dict[str, tuple[Any, ...]]:
+    return around({}, config, but=("lam",) if request.places.lambda_mask is not None else ())
+
+
+def _axis_words(request: Request, config: StylizeConfig) -> list[str]:
+    ranges = _ranges(request, config)
     return [word for name, values in ranges.items() for word in (options()[name].flag, render_values(values))]
 
 
 def _sweep_question(run: Run) -> str:
     """What a sweep around this is and takes, by the time that the picture took."""
-    ranges = around({}, run.config)
+    ranges = _ranges(run.request, run.config)
     count = math.prod(len(values) for values in ranges.values())
     seconds = count * sum(picture.timings["total"] for picture in run.pictures) / len(run.pictures)
     return f"{count} pictures, {described(ranges, run.config)}; {about(seconds)}. Start?"
@@ -203,7 +207,7 @@ def _label(row: Next, run: Run, after: Request) -> str:
     changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
     words = [word for old, word in zip(before.prompts, after.prompts, strict=True) if word != old]
     if row.words:
-        return escaped(f"{row.label}  ({shlex.join(['diffstyler', 'sweep', '...', *_axis_words(run.config)])})")
+        return escaped(f"{row.label}  ({shlex.join(['diffstyler', 'sweep', '...', *_axis_words(before, run.config)])})")
     names = row.names or shlex.join([*words, *arguments(changed)])
     return escaped(f"{row.label}  ({names})")
 

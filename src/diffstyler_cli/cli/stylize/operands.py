@@ -15,6 +15,7 @@ from ...models.lite.words import names_a_style
 from ...naming import cut
 from ...prompts import parse_prompt
 from ..terminal.shell import joined, quoted
+from . import masks
 from .request import Request
 from .typed import is_photo_like, is_picture_name
 
@@ -64,7 +65,7 @@ def check_operands(request: Request, typed: Sequence[str]) -> None:
 def only_a_style(request: Request) -> bool:
     """Whether the one thing that is given, in the photo's place, is the name of a style and of no file."""
     image = request.image
-    alone = not (request.prompts or request.style_images)
+    alone = not request.asks()
     return alone and image is not None and not os.path.lexists(image) and names_a_style(image)
 
 
@@ -92,6 +93,8 @@ def _check_address(line: _Line) -> None:
     image = line.request.image or ""
     refuse_addresses((str(style.path) for style in line.request.parsed_style_images()), line.typed, "--style-image")
     refuse_addresses(filter(None, [line.request.palette]), line.typed, "--palette")
+    for flag, path in masks.files(line.request.places):
+        refuse_addresses([path], line.typed, flag)
     match = _ADDRESS.match(image)
     if match is None or not is_address(image):
         return

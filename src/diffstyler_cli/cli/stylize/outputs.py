@@ -57,7 +57,9 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
     photo = None if request.image == "-" else Path(str(request.image))
     # nothing goes into the package's folder, where the sample photo is
     folder = given or (photo.parent if photo and photo != SAMPLE else Path())
-    words = [prompt.text for prompt in prompts] or [text_of(style.path.stem) for style in style_images]
+    words = [prompt.text for prompt in (*prompts, *request.places.prompts())] or [
+        text_of(style.path.stem) for style in style_images
+    ]
     if request.variations == 1:
         return Outputs((automatic_name(photo, words, folder, request.suffix()),), True, False)
     # below a file nothing exists, so the name comes back without a number of its own

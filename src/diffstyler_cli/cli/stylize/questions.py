@@ -22,7 +22,7 @@ def ask_missing(console: Console, request: Request, *, default: str = "") -> Req
 
     Raises `Back` if the person goes back from the first question.
     """
-    photo, styled = request.image, bool(request.prompts or request.style_images)
+    photo, styled = request.image, request.asks()
     if photo is not None:
         _check_photo(photo)
     while True:

@@ -11,10 +11,12 @@ from typing import Any
 from ...config import MachineConfig, StylizeConfig, default_of, options
 from ...errors import UsageError, WeightsError
 from ...naming import cut
+from ...pipeline.places import NOWHERE, Places
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
 from ...strength import MOVED
 from ..options import CAMERA, KEEP_EXIF_FLAG, arguments
 from ..terminal.shell import joined
+from . import masks
 from .typed import forgotten_quotes, is_read_otherwise, no_word
 
 LOSS_OPTIONS = ("w_instruction", "w_content", "w_nce", "w_aesthetic", "w_tv", "distance", "cutouts")
@@ -47,6 +49,8 @@ class Request:
     preview: bool = False
     preview_path: Path | None = None
     dry_run: bool = False
+    places: Places = NOWHERE
+    """Masks as paths."""
 
     def config(self, model_set: str) -> StylizeConfig:
         """The picture's settings, with the defaults of a model set ("lite", "full"). Raises `UsageError` for one out of
@@ -67,8 +71,16 @@ class Request:
         """The style images with their weights. Raises `UsageError`."""
         return [parse_style_image(path) for path in self.style_images]
 
+    def asks(self) -> bool:
+        """Whether it says what the picture should look like, or some part of it."""
+        return bool(self.prompts or self.style_images or self.places.regions)
+
+    def all_prompts(self) -> list[Prompt]:
+        """The prompts, and after them those of the regions. Raises `UsageError`."""
+        return [*self.parsed_prompts(), *self.places.prompts()]
+
     def inputs(self) -> list[Path]:
-        """Every file that is read: photo, style images, palette, weights, those of the user's configuration, too.
+        """Every file that is read: photo, style images, palette, masks, weights, those of the configuration, too.
 
         Raises `UsageError` where the configuration cannot be used.
         """
@@ -77,7 +89,8 @@ class Request:
         photo = [] if self.image in (None, "-") else [Path(str(self.image))]
         styles = [style.path for style in self.parsed_style_images()]
         palette = [] if self.palette is None else [Path(self.palette)]
-        return [*photo, *styles, *palette, *read_settings(paths=self.weights).paths.values()]
+        grey = [Path(path) for _, path in masks.files(self.places)]
+        return [*photo, *styles, *palette, *grey, *read_settings(paths=self.weights).paths.values()]
 
     def with_settings(self, **settings: Any) -> Request:
         """The same request with these settings changed."""
@@ -99,7 +112,7 @@ class Request:
             words += ["--style-image", _path(style)]
         if self.palette is not None:
             words += ["--palette", _path(self.palette)]
-        words += [*options, *arguments(self.settings)]
+        words += [*masks.words(self.places), *options, *arguments(self.settings)]
         for key, path in self.weights.items():
             words += [f"--{key}-weights", str(path)]
         if self.output:
@@ -125,7 +138,8 @@ class Request:
     def _as_typed(self) -> bool:
         """Whether these prompts, typed anew, would be taken for others."""
         machine = self.machine()
-        return bool(forgotten_quotes(self.prompts)) or any(is_read_otherwise(text, machine) for text in self.prompts)
+        texts = [*self.prompts, *masks.prompts(self.places)]
+        return bool(forgotten_quotes(self.prompts)) or any(is_read_otherwise(text, machine) for text in texts)
 
     def command_words(self) -> list[str]:
         """The whole command of `words`."""
@@ -142,6 +156,7 @@ def check(request: Request) -> None:
     last_seed = options()["seed"].high
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
+    masks.check(request.places)
     _check_prompts(request, config)
     check_file(request)
     if request.palette == "-":
@@ -190,7 +205,7 @@ def _check_prompts(request: Request, config: StylizeConfig) -> None:
     for prompt in prompts:
         if not any(character.isalnum() for character in prompt.text):
             raise no_word(prompt)
-    asked: list[Prompt | StyleImage] = [*prompts, *request.parsed_style_images()]
+    asked: list[Prompt | StyleImage] = [*request.all_prompts(), *request.parsed_style_images()]
     weights = [config.prompt_weight if part.weight is None else part.weight for part in asked]
     if weights and not any(weights) and (config.guidance_scale > 0 or config.noise_iters > 0):
         raise UsageError(
@@ -222,6 +237,11 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         "Give --models full, or leave --art-model out.",
     )
 
+    yield (
+        ("lam",) if "lam" in given and request.places.lambda_mask is not None else (),
+        "--lambda has no effect beside --lambda-mask, which says it for each place.",
+        "Leave one of them out.",
+    )
     yield (
         ("strength",) if "strength" in given and set(MOVED) <= set(given) else (),
         f"--strength has no effect: {_flags(MOVED)} are all given.",
@@ -275,7 +295,7 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         config.no_round_trip(),
         "Raise --t1, for example --t1 1.2x.",
     )
-    asked: list[Prompt | StyleImage] = [*request.parsed_prompts(), *request.parsed_style_images()]
+    asked: list[Prompt | StyleImage] = [*request.all_prompts(), *request.parsed_style_images()]
     weighted = bool(asked) and all(prompt.weight is not None for prompt in asked)
     yield (
         ("prompt_weight",) if "prompt_weight" in given and weighted else (),

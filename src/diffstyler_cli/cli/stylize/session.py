@@ -20,6 +20,7 @@ from ..terminal.console import LOG, Console
 from ..terminal.errors import SomeFailed, explain
 from ..terminal.interrupts import uninterrupted
 from ..terminal.notices import Notices
+from . import masks
 from .account import Picture, PicturesAccount
 from .outputs import Outputs, check_outputs, plan_outputs
 from .request import Request
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from ...images import LoadedImage, Saving
     from ...pipeline import Progress, Stylizer, StylizeResult
+    from ...pipeline.places import PlaceMaps
     from ...pipeline.style_images import StylePicture
     from ...prompts import Prompt
     from .foresight import Foresight
@@ -56,6 +58,7 @@ class _Job:
     source: LoadedImage
     prompts: list[Prompt]
     style_images: list[StylePicture]
+    places: PlaceMaps | None
     outputs: Outputs
     palette: LoadedImage | None
 
@@ -85,7 +88,7 @@ class Session:
             self._foretell(job)
             return Run(request, request.config(self.account.plan["models"] if self.account.plan else "lite"))
         stylizer = self.models.load(request.machine(), request.weights, self.console, self.notices)
-        self.notices.add(stylizer.check_prompts(job.prompts))
+        self.notices.add(stylizer.check_prompts(request.all_prompts()))
         seed = request.settings.get("seed")
         if seed is None:
             seed = random.SystemRandom().randrange(DRAWN_SEEDS)
@@ -127,13 +130,13 @@ class Session:
 
     # --- before the models -------------------------------------------------------------------------------------------
     def _prepare(self, request: Request) -> _Job:
-        source, style_images = read_inputs(request, self.notices)
+        source, style_images, places = read_inputs(request, self.notices)
         palette = read_palette(request, self.notices)
         prompts = request.parsed_prompts()
         outputs = plan_outputs(request, prompts, style_images)
         check_outputs(outputs, request, request.inputs(), source.original_size, previewed=self._previewed)
         self._check_preview(request)
-        return _Job(request, source, prompts, style_images, outputs, palette)
+        return _Job(request, source, prompts, style_images, places, outputs, palette)
 
     def _check_preview(self, request: Request) -> None:
         from ..terminal.preview import why_not
@@ -160,7 +163,7 @@ class Session:
         from .foresight import Foresight
 
         weights = [prompt.weight for prompt in job.prompts] + [style.weight for style in job.style_images]
-        foresight = Foresight(config, machine, job.source, weights, job.outputs.paths)
+        foresight = Foresight(config, machine, job.source, weights, job.outputs.paths, job.places)
         self.account.plan = foresight.document()
         return foresight
 
@@ -201,7 +204,7 @@ class Session:
             seed=result.seed,
             config=config,
             machine=request.machine(),
-            prompts=(*request.prompts, *request.style_images),
+            prompts=(*request.prompts, *request.style_images, *masks.prompts(request.places)),
             losses=result.losses,
             recipe=self._recipe_of(result) if request.metadata else None,
             timings=timings,
@@ -272,7 +275,7 @@ class Session:
 
         request = job.request
         with display(self.console, preview=request.preview and self._can_preview) as show:
-            more: dict[str, Any] = {"style_images": job.style_images, "palette": job.palette}
+            more: dict[str, Any] = {"style_images": job.style_images, "palette": job.palette, "places": job.places}
             for event in stylizer.run(job.source, job.prompts, config, **more):
                 if isinstance(event, Finished):
                     return event.result
@@ -293,9 +296,16 @@ class Session:
                 self.notices.add(f"No preview file: {explain(error).message}", late=True)
 
 
-def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
-    """The photo and the style images, read; what a person should know of them is said. Raises `InputImageError`."""
+def read_inputs(
+    request: Request, notices: Notices, *, rest: bool = False
+) -> tuple[LoadedImage, list[StylePicture], PlaceMaps | None]:
+    """The photo, the style images and the masks, read; what a person should know of them is said.
+
+    `rest`: there are prompts for what no region has, though the request has none. Raises `InputImageError`, and
+    `UsageError` as `read_places`.
+    """
     from ...images import MAX_PIXELS, kept, read_image, squeezed
+    from ...pipeline.places import read_places
     from ...pipeline.style_images import read_style
 
     limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
@@ -309,7 +319,13 @@ def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[S
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
         notices.add(style.loaded.notes, InputImageError)
-    return source, styles
+    places = read_places(
+        request.places, source, rest=rest or bool(request.prompts or request.style_images), max_pixels=limit
+    )
+    if places is not None:
+        notices.add(places.notes, InputImageError)
+        notices.add(places.remarks)
+    return source, styles, places
 
 
 def read_palette(request: Request, notices: Notices) -> LoadedImage | None:

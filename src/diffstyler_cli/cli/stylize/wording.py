@@ -23,6 +23,7 @@ from ...prompts import Prompt, parse_prompt, render_prompt
 from ..terminal.ask import confirm
 from ..terminal.console import Console
 from ..terminal.notices import Notices
+from . import masks
 from .request import Request
 from .typed import check_words, forgotten_quotes
 
@@ -36,9 +37,13 @@ class Reader:
     asks: bool
 
     def read(self, request: Request, positional: int) -> Request:
-        """The request with its prompts as they are meant; the first `positional` of them stood without an option."""
+        """The request with its prompts as they are meant, and those of its regions.
+
+        The first `positional` of the prompts stood without an option.
+        """
         prompts = [*self._joined(request.prompts[:positional]), *request.prompts[positional:]]
-        return dataclasses.replace(request, prompts=self.read_all(prompts, request))
+        places = masks.with_prompts(request.places, self.read_all(masks.prompts(request.places), request))
+        return dataclasses.replace(request, prompts=self.read_all(prompts, request), places=places)
 
     def read_all(self, prompts: Sequence[str], request: Request) -> tuple[str, ...]:
         """Each of `prompts` as it is meant, for the models of `request`. Raises `UsageError` for one without a word."""

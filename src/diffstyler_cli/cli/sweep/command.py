@@ -33,6 +33,7 @@ from ..options import (
     whole,
 )
 from ..scaffold import Call, scaffold
+from ..stylize import masks
 from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
 from ..stylize.wording import Reader
@@ -105,6 +106,11 @@ def command(
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
+    mask: masks.Mask = None,
+    invert_mask: masks.InvertMask = False,
+    feather: masks.Feather = None,
+    regions: masks.Regions = None,
+    lambda_mask: masks.LambdaMask = None,
     preview: Annotated[bool, option(TERMINAL, PREVIEW, "--preview")] = False,
     show: Annotated[bool, option(TERMINAL, OPEN, "--open")] = False,
     weights: Mapping[str, Path],
@@ -123,6 +129,7 @@ def command(
         prompts=tuple(map(readable, prompts or ())),
         style_images=tuple(style_images or ()),
         palette=None if palette is None else str(palette),
+        places=masks.places_of(mask, invert_mask, feather, regions, lambda_mask),
         weights=weights,
         output=None if output is None else str(output),
         force=force,
@@ -177,7 +184,8 @@ def _check_style(base: Request) -> None:
 def _meant(reader: Reader, request: SweepRequest) -> SweepRequest:
     """The request with its prompts as they are meant."""
     one = dataclasses.replace(request.base, settings=request.settings())
-    request = request.with_base(prompts=reader.read(one, len(one.prompts)).prompts)
+    read = reader.read(one, len(one.prompts))
+    request = request.with_base(prompts=read.prompts, places=read.places)
     if PROMPT not in request.ranges:
         return request
     each = parse_prompts(list(reader.read_all(request.ranges[PROMPT], one)))
@@ -189,7 +197,7 @@ def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:
     if request.base.image is None:
         session.notices.add("No photo is given: this is the built-in sample photo (two macaws, by Steve Kelly).")
         request = request.with_base(image=str(SAMPLE))
-    if not (request.base.prompts or request.base.style_images or PROMPT in request.ranges):
+    if not (request.base.asks() or PROMPT in request.ranges):
         session.notices.add(f'No prompt is given: this is "{SAMPLE_PROMPT}".')
         request = request.with_base(prompts=(SAMPLE_PROMPT,))
     if "size" not in request.ranges:  # cells are the first pass of what `stylize` draws

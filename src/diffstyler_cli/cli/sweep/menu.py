@@ -97,7 +97,7 @@ def larger(request: SweepRequest, cell: Cell) -> Request:
 def closer(request: SweepRequest, config: StylizeConfig, prompts: tuple[str, ...], folder: Path) -> SweepRequest:
     """A sweep into `folder` around the settings of one picture."""
     ranges = {name: values for name, values in request.ranges.items() if name in _settings(request)}
-    ranges = {**ranges, **around(_settings(request), config), "seed": (config.seed,)}
+    ranges = {**ranges, **around(_settings(request), config, request.said()), "seed": (config.seed,)}
     base = dataclasses.replace(request.base, prompts=prompts, output=str(folder), force=False)
     return dataclasses.replace(request, base=base, ranges=ranges, dry_run=False)
 

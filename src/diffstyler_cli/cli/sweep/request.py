@@ -13,6 +13,7 @@ from ...naming import beginning, name_of, slug, text_of
 from ...prompts import parse_prompt, parse_style_image
 from ...sample import SAMPLE
 from ...sweep.axes import PROMPT, render_values
+from ..stylize import masks
 from ..stylize.request import Request, check, without_idle
 from ..stylize.typed import is_read_otherwise
 from ..terminal.shell import joined
@@ -42,7 +43,7 @@ class SweepRequest:
     def is_bare(self) -> bool:
         """Whether nothing was said of what to make."""
         base = self.base
-        return base.image is None and not (base.prompts or base.style_images or base.weights or self.ranges)
+        return base.image is None and not (base.asks() or base.places or base.weights or self.ranges)
 
     def with_base(self, **changes: Any) -> SweepRequest:
         """The same with another photo, other prompts, …"""
@@ -52,9 +53,13 @@ class SweepRequest:
         """The same with the seed that was drawn, where none was given."""
         return dataclasses.replace(self, ranges={"seed": (seed,), **self.ranges})
 
+    def said(self) -> tuple[str, ...]:
+        """Settings that masks say for each place, and no axis can."""
+        return ("lam",) if self.base.places.lambda_mask is not None else ()
+
     def with_default_ranges(self) -> SweepRequest:
         """Varies what tells most: λ and T1, where they are not fixed."""
-        more = {name: values for name, values in DEFAULT_RANGES.items() if name not in self.ranges}
+        more = {name: values for name, values in DEFAULT_RANGES.items() if name not in (*self.ranges, *self.said())}
         return dataclasses.replace(self, ranges={**self.ranges, **more})
 
     def swept(self) -> list[str]:
@@ -105,7 +110,7 @@ class SweepRequest:
         """
         if self.base.output is not None:
             return Path(self.base.output)
-        words = [parse_prompt(text).text for text in self.prompts()]
+        words = [parse_prompt(text).text for text in (*self.prompts(), *masks.prompts(self.base.places))]
         words = words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images]
         photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
         stem = beginning(text_of(photo.stem), 120)

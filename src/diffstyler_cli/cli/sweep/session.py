@@ -23,6 +23,7 @@ from ..history import note
 from ..models import LoadedModels
 from ..places import inside
 from ..speeds import TELL, duration, estimate, read_speeds
+from ..stylize import masks
 from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs, read_palette
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
@@ -32,6 +33,7 @@ from .request import SweepRequest
 if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...pipeline import Stylizer
+    from ...pipeline.places import PlaceMaps
     from ...pipeline.style_images import StylePicture
     from ...sweep.folder import Folder
     from ...sweep.plan import Cell, Plan
@@ -109,15 +111,15 @@ class SweepSession:
 
         self.account.runner = None
         base = dataclasses.replace(request.base, settings=request.settings())
-        image, styles = read_inputs(base, self.notices)
+        image, styles, places = read_inputs(base, self.notices, rest=PROMPT in request.ranges)
         palette = read_palette(base, self.notices)
         machine = base.machine()
         chosen = self.models.chosen(machine, request.base.weights)
 
         def known(plan: Plan) -> dict[str, Any]:
-            return asked(plan, machine, chosen, image, styles, palette)
+            return asked(plan, machine, chosen, image, styles, palette, places)
 
-        folder, plan = self._settled(request, chosen, styles, known)
+        folder, plan = self._settled(request, chosen, styles, places, known)
         self._check_inputs(request, folder.path)
         folder.check(known(plan), force=request.base.force)
         size = self._check(request, plan, image, folder.path)
@@ -126,9 +128,10 @@ class SweepSession:
             self._foretell(request, plan, image, size, resolve(machine, request.base.weights).config, folder.path)
             return None
         stylizer = self.models.load(machine, request.base.weights, self.console, self.notices)
-        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.prompts()]))
+        asks = [*request.prompts(), *masks.prompts(request.base.places)]
+        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in asks]))
         # the hashes of the models are known now: the folder may turn out to have a sweep of others
-        folder, plan = self._settled(request, chosen, styles, lambda plan: identity(known(plan), stylizer))
+        folder, plan = self._settled(request, chosen, styles, places, lambda plan: identity(known(plan), stylizer))
         self._announce(request, plan, image, size, stylizer.networks.machine, folder.path)
         with folder.claimed(identity(known(plan), stylizer), force=request.base.force):
             from ...sweep.run import Runner
@@ -159,7 +162,7 @@ class SweepSession:
 
     def _settled(
         self, request: SweepRequest, chosen: Literal["lite", "full"], styles: Sequence[StylePicture],
-        known: Callable[[Plan], dict[str, Any]],
+        places: PlaceMaps | None, known: Callable[[Plan], dict[str, Any]],
     ) -> tuple[Folder, Plan]:  # fmt: skip
         """The folder and the plan; a name that is made here is numbered where the folder holds another sweep.
 
@@ -169,10 +172,10 @@ class SweepSession:
 
         automatic = request.base.output is None and not request.base.force
         folder = Folder.free(request.folder()) if automatic else Folder(request.folder())
-        plan = self._plan(request, chosen, styles, folder.saved_seed())
+        plan = self._plan(request, chosen, styles, places, folder.saved_seed())
         while automatic and not folder.may_hold(known(plan)):
             folder = Folder.free(request.folder(), after=folder)
-            plan = self._plan(request, chosen, styles, folder.saved_seed())
+            plan = self._plan(request, chosen, styles, places, folder.saved_seed())
         return folder, plan
 
     # --- before ------------------------------------------------------------------------------------------------------
@@ -181,6 +184,7 @@ class SweepSession:
         request: SweepRequest,
         model_set: Literal["lite", "full"],
         styles: Sequence[StylePicture],
+        places: PlaceMaps | None,
         saved: int | None,
     ) -> Plan:
         from ...sweep.plan import Plan
@@ -195,7 +199,8 @@ class SweepSession:
         # the plan checks what its cells have
         config = StylizeConfig.defaults(model_set).with_overrides(given, model_set)
         ranges = {name: values for name, values in request.ranges.items() if name == PROMPT or name in pictures}
-        return Plan(config, ranges, request.prompts(), [style.weight for style in styles], model_set)
+        weights = [style.weight for style in styles]
+        return Plan(config, ranges, request.prompts(), weights, model_set, places)
 
     def _check_inputs(self, request: SweepRequest, folder: Path) -> None:
         """Raises `UsageError` for an input in the sweep's folder: --force would delete it, a cell replace it."""
@@ -259,6 +264,7 @@ class SweepSession:
             return request.for_cell(cell.config, cell.prompts).command_line()
 
         began = time.monotonic()
+        asks = [*request.prompts(), *masks.prompts(request.base.places)]
         if runner.resumed:
             console.say(f"{runner.resumed} of {len(plan.possible)} cells are there already.")
         pace = Pace(plan, runner.subject.loaded, runner.stylizer.networks.machine)
@@ -284,7 +290,7 @@ class SweepSession:
             pages.append(report.write_page(runner, rows, grid=request.grid))
         swept = self.account.swept = Swept(request, runner, rows, [*pages, *written])
         note(
-            "sweep", runner.folder.path, runner.result_size, request.prompts(), time.monotonic() - began,
+            "sweep", runner.folder.path, runner.result_size, asks, time.monotonic() - began,
             request.command_line(), len(runner.made),
         )  # fmt: skip
         for path in swept.written:
@@ -317,6 +323,7 @@ def asked(
     image: LoadedImage,
     styles: Sequence[StylePicture],
     palette: LoadedImage | None,
+    places: PlaceMaps | None = None,
 ) -> dict[str, Any]:
     """What is known of a sweep's `identity` before its models are loaded."""
     known: dict[str, Any] = {
@@ -332,6 +339,8 @@ def asked(
             "pixels_sha256": palette.fingerprint if palette else None,
         },
     }
+    if places is not None:
+        known["places"] = places.record([prompt.weight for prompt in places.prompts]).to_json()
     if machine.device != "auto":
         known["device"] = machine.device.partition(":")[0]
     if machine.dtype != "auto":
