@@ -270,7 +270,7 @@ def test_every_cell_of_a_sweep_has_the_same_places(photo: Path, lite_cli: Cli) -
         assert (read_recipe(Path("s") / row["file"]) or {})["places"]["mask"]["name"] == "disc.png"
     assert "woodcut:2" in Path("s/index.html").read_text()
 
-    Image.effect_noise(SIZE, 50).save("disc.png")
+    Image.linear_gradient("L").resize(SIZE).save("disc.png")
     code, _, err = lite_cli("sweep", *art, *own, "--lambda", "0.4,1", *quick, "-o", "s")
     assert code == 2
     assert "places mask" in err
@@ -281,6 +281,17 @@ def test_every_cell_of_a_sweep_has_the_same_places(photo: Path, lite_cli: Cli) -
     )
     assert code == 2
     assert "in the sweep's own folder" in err
+
+
+def test_cells_made_together_keep_the_photo_outside(photo: Path, lite_cli: Cli) -> None:
+    own = ("--mask", "disc.png", "--region", "left.png", "woodcut")
+    code, _, err = lite_cli("sweep", "photo.png", "cubism", *own, "--lambda", "0,0.5,1", *QUICK, "--no-grid", "-o", "s")
+    assert code == 0, err
+    cells = [pixels(str(path)) for path in sorted(Path("s/cells").iterdir())]
+    size = cells[0].shape[1::-1]
+    own_pixels, outside = pixels(resized(read_image(photo).rgb, size)), at("disc.png", size) == 0
+    assert all((cell == own_pixels).all(-1)[outside].all() for cell in cells)
+    assert (cells[0] != cells[2]).any(-1)[~outside].mean() > 0.5
 
 
 def test_a_sweep_with_a_map_of_lambda_has_no_axis_of_it(photo: Path, lite_cli: Cli) -> None:
