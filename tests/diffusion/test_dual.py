@@ -130,3 +130,33 @@ def test_each_sample_of_a_batch_may_have_its_own_lambda():
     seen.clear()
     assert torch.equal(mix(photo, art, torch.zeros(3))(x, t), -x)
     assert seen == []
+
+
+def test_weights_and_lambda_may_differ_from_place_to_place():
+    x, embeddings = torch.randn(2, 3, 4, 4), torch.randn(2, 3)
+    left = torch.zeros(1, 1, 4, 4)
+    left[..., :2] = 1
+    fn = batched_cfg(network, embeddings, [2.0 * left, 0.5 * (1 - left)])
+    alone = [batched_cfg(network, embeddings[k : k + 1], [w])(x, TIMES) for k, w in ((0, 2.0), (1, 0.5))]
+    torch.testing.assert_close(fn(x, TIMES), torch.where(left > 0, *alone), atol=1e-6, rtol=1e-5)
+    mixed = mix(lambda x, t: 2 * x, lambda x, t: -x, 0.25 * left)(x, TIMES)
+    torch.testing.assert_close(mixed, torch.where(left > 0, -0.25 * x, -x))
+
+
+@pytest.mark.parametrize(("share", "calls"), [(0.0, (0, 1)), (1.0, (1, 0)), (0.5, (1, 1))])
+def test_a_map_of_one_lambda_calls_what_that_lambda_calls(toy, other_toy, counted, share, calls):
+    photo, art = counted(toy), counted(other_toy)
+    mix(photo, art, torch.full((1, 1, 4, 4), share))(torch.randn(2, 3, 4, 4), torch.tensor([0.5]))
+    assert (photo.calls, art.calls) == calls
+
+
+def test_a_condition_without_a_place_is_not_computed():
+    sizes = []
+
+    def sized(x, t, cond):
+        sizes.append(len(x))
+        return network(x, t, cond)
+
+    ones = torch.ones(1, 1, 2, 2)
+    batched_cfg(sized, torch.randn(2, 3), [ones, 0 * ones])(torch.randn(1, 3, 2, 2), torch.tensor([0.5]))
+    assert sizes == [1], "neither v(∅), whose share is 0 everywhere, nor the second"

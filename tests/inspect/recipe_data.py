@@ -81,6 +81,8 @@ def parts_of(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield data
     yield from (data[name] for name in ("input", "settings", "palette", "sweep") if name in data)
     yield from (*data.get("prompts", ()), *data.get("style_images", ()), *data.get("models", {}).values())
+    places = data.get("places", {})
+    yield from (*places.get("regions", ()), *(places[name] for name in ("mask", "lambda_mask") if name in places))
     for ends in data.get("losses", {}).values():
         yield ends
         yield from (ends[side] for side in ("start", "final") if side in ends)

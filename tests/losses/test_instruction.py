@@ -15,6 +15,7 @@ from diffstyler_cli.losses.instruction import (
     CutoutEmbeddings,
     Cutouts,
     InstructionLoss,
+    PlacedTargets,
     cosine_distance,
     prompt_target,
     spherical_distance,
@@ -112,3 +113,32 @@ def test_descending_the_gradient_brings_the_picture_nearer(encoder, pred):
     before = loss_at(leaf)
     (grad,) = torch.autograd.grad(before, leaf)
     assert loss_at(leaf - 0.1 * grad / grad.norm()) < before
+
+
+def test_each_cutout_is_drawn_to_what_has_most_of_it(encoder, pred):
+    targets = F.normalize(torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3)), dim=-1)
+    left = torch.zeros(12, 16)
+    left[:, :8] = 1
+    cutouts = Cutouts(20, 8, seed=1)
+    placed = PlacedTargets(cutouts, targets, torch.stack([left, 1 - left]))
+    embeddings = CutoutEmbeddings(encoder, cutouts)(pred)
+    expected = []
+    for x in (x for x in cutouts.boxes):
+        top, column, side = x
+        share = left[top : top + side, column : column + side].mean().double()
+        expected.append(F.normalize(share * targets[0] + (1 - share) * targets[1], dim=0))
+    torch.testing.assert_close(placed(), torch.stack(expected)[:, None])
+    loss = InstructionLoss(CutoutEmbeddings(encoder, Cutouts(20, 8, seed=1)), placed)
+    again = PlacedTargets(loss.embed.cutouts, targets, torch.stack([left, 1 - left]))
+    loss.target = again
+    torch.testing.assert_close(loss(pred), cosine_distance(embeddings, torch.stack(expected)[:, None]).mean(0))
+
+
+def test_a_cutout_in_which_nothing_has_a_place_pulls_nowhere(encoder, pred):
+    cutouts = Cutouts(4, 8, seed=1)
+    loss = InstructionLoss(
+        CutoutEmbeddings(encoder, cutouts), PlacedTargets(cutouts, torch.eye(2, 5), torch.zeros(2, 12, 16))
+    )
+    leaf = pred.requires_grad_()
+    (grad,) = torch.autograd.grad(loss(leaf).sum(), leaf)
+    assert not grad.any()

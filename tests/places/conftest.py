@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from place_files import SIZE, grey
@@ -11,7 +12,8 @@ from place_files import SIZE, grey
 def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """photo.png, with disc.png, left.png and right.png, which are masks, in an otherwise empty current folder."""
     monkeypatch.chdir(tmp_path)
-    noise = Image.effect_noise(SIZE, 60)
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, SIZE[::-1], np.uint8))
     ramp = Image.linear_gradient("L").resize(SIZE)
     Image.merge("RGB", (noise, ramp, ramp.rotate(180))).save("photo.png")
     grey("disc.png", lambda draw: draw.ellipse((20, 14, 50, 42), fill=255))

@@ -26,7 +26,18 @@ def changed(picture: str, photo: Image.Image) -> np.ndarray:
     return (pixels(picture) != pixels(photo)).any(-1)
 
 
-@pytest.mark.parametrize("more", [(), ("--original-size",), ("--guidance-scale", "0"), ("--solver", "prk")], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--original-size",),
+        ("--guidance-scale", "0"),
+        ("--solver", "prk"),
+        ("--noise-iters", "1"),
+        ("--round-trip", "--t1", "2x", "--guide", "both"),
+    ],
+    ids=str,
+)
 def test_outside_of_a_mask_every_pixel_is_the_photos(photo: Path, lite_cli: Cli, more: tuple[str, ...]) -> None:
     code, _, err = lite_cli("stylize", "photo.png", "woodcut", "--mask", "disc.png", *QUICK, *more, "-o", "out.png")
     assert code == 0, err
@@ -40,8 +51,7 @@ def test_outside_of_a_mask_every_pixel_is_the_photos(photo: Path, lite_cli: Cli,
 
 
 def test_at_the_photos_own_size_its_pixels_are_those_of_the_file(lite_cli: Cli, tmp_path: Path) -> None:
-    Image.effect_noise((64, 64), 90).convert("RGB").save("photo.png")
-    Image.new("L", (64, 64)).save("mask.png")
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)).save("photo.png")
     mask = Image.new("L", (64, 64))
     mask.paste(255, (0, 0, 20, 64))
     mask.save("mask.png")
@@ -201,11 +211,14 @@ def test_masks_are_of_the_photo_as_it_is_seen(photo: Path) -> None:
         (("--region", "left.png"), 2, "--region takes a mask and a prompt"),
         (("--region",), 2, "--region takes a mask and a prompt"),
         (("--region", "left.png", "..."), 2, "The prompt '...' has no word"),
+        (("--region", "left.png", "cubism:0"), 2, "'cubism' of a region has the weight 0"),
         (("--region", "woodcut", "left.png"), 2, "Did you mean: --region left.png woodcut"),
         (("--mask", "https://example.org/m.png"), 2, "--mask takes a file"),
         (("--region", "https://example.org/m.png", "mist"), 2, "--region takes a file"),
         (("--region", "left.png", "xyzzyq"), 2, "know no word"),
         (("--mask", "white.png", "--strict"), 2, "the mask changes nothing"),
+        (("--mask", "-", "--region", "-", "cubism"), 2, 'Standard input ("-") can be read once'),
+        (("--mask", "two.gif", "--strict"), 3, "of several frames the first is used"),
         (("--mask", "disc.png", "-o", "disc.png", "--force"), 2, "disc.png"),
         (("--region", "left.png", "mist", "-o", "left.png", "--force"), 2, "left.png"),
         (("--lambda-mask", "left.png", "--log-file", "left.png"), 2, "another file of this run"),
@@ -217,6 +230,8 @@ def test_what_is_refused(photo: Path, lite_cli: Cli, options: tuple[str, ...], c
     Path("text.png").write_text("no picture at all")
     Image.new("L", SIZE, 0).save("black.png")
     Image.new("L", SIZE, 255).save("white.png")
+    frames = [Image.new("L", SIZE, shade) for shade in (255, 0)]
+    frames[0].save("two.gif", save_all=True, append_images=frames[1:])
     before = {path: path.read_bytes() for path in Path().iterdir()}
     found, out, err = lite_cli("stylize", "photo.png", "watercolor", *QUICK, *options)
     assert (found, out) == (code, ""), err

@@ -30,6 +30,7 @@ INTRODUCTION = """\
 diffstyler stylize photo.png "oil painting"                 # -> photo-oil-painting.png
 diffstyler stylize photo.png "ukiyo-e woodblock print:2" "misty morning" -o out.png
 cat photo.png | diffstyler stylize - "pencil sketch" -o - > sketch.png
+diffstyler stylize photo.png woodcut --mask face.png --invert-mask    # everything but the face (docs/places.md)
 diffstyler stylize                                          # asks for the photo and the style
 diffstyler sweep photo.png "oil painting" --lambda 0:1:0.25 --t1 1.0x,1.2x,1.4x,1.6x
 diffstyler sweep --lambda 0:1:0.25                          # the built-in sample photo, "oil painting"

@@ -83,7 +83,7 @@ def match_palette(
     start, end = mean.astype(np.float32), wanted.astype(np.float32)
 
     def moved(own: Array, rows: slice) -> Array:
-        own = (own - start) @ map_ + end
+        own = _times(own - start, map_) + end
         own[..., 0] = own[..., 0].clip(0, 1)
         return own
 
@@ -92,8 +92,7 @@ def match_palette(
 
 def oklab(pixels: Array) -> Array:
     """L in [0, 1], a and b of 8-bit sRGB …×3, as float32."""
-    found: Array = np.cbrt(_LINEAR[pixels] @ _TO_CONES) @ _TO_AXES
-    return found
+    return _times(np.cbrt(_times(_LINEAR[pixels], _TO_CONES)), _TO_AXES)
 
 
 def srgb(lab: Array) -> Array:
@@ -144,7 +143,13 @@ def _duller(lab: Array) -> Array:
 
 def _light(lab: Array) -> Array:
     """Linear sRGB N×3, also outside of [0, 1]."""
-    found: Array = (lab @ _FROM_AXES) ** 3 @ _FROM_CONES
+    roots = _times(lab, _FROM_AXES)
+    return _times(roots * roots * roots, _FROM_CONES)
+
+
+def _times(values: Array, matrix: Array) -> Array:
+    """`values` …×3 by a matrix 3×3, in one thread: for so small a matrix those of BLAS only wait for each other."""
+    found: Array = np.einsum("...j,jk->...k", values, matrix)
     return found
 
 

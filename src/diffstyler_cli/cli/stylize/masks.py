@@ -55,10 +55,15 @@ def mask_word(path: str) -> str:
     return f"./{path}" if path == ALPHA or (path.startswith("-") and path != "-") else path
 
 
+def given(places: Places) -> list[object]:
+    """Every mask, as given; None for one that is not."""
+    return [places.mask, *(mask for mask, _ in places.regions), places.lambda_mask]
+
+
 def files(places: Places) -> Iterator[tuple[str, str]]:
     """Option and path of every mask that is a file."""
-    given = [("--mask", places.mask), *((REGION_FLAG, mask) for mask, _ in places.regions)]
-    for flag, mask in (*given, ("--lambda-mask", places.lambda_mask)):
+    flags = ("--mask", *[REGION_FLAG] * len(places.regions), "--lambda-mask")
+    for flag, mask in zip(flags, given(places), strict=True):
         if mask is not None and (mask != ALPHA or flag == "--lambda-mask") and mask != "-":
             yield flag, str(mask)
 
@@ -103,6 +108,11 @@ def check(places: Places) -> None:
             )
         if not any(character.isalnum() for character in prompt.text):
             raise no_word(prompt)
+        if prompt.weight == 0:
+            raise UsageError(
+                f"The prompt {cut(prompt.text)} of a region has the weight 0, so it asks for nothing.",
+                "Give it another weight, or leave the region out.",
+            )
 
 
 def _word(mask: object) -> str:

@@ -157,6 +157,8 @@ def check(request: Request) -> None:
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
     masks.check(request.places)
+    if [request.image, *masks.given(request.places)].count("-") > 1:
+        raise UsageError('Standard input ("-") can be read once.', "Give the photo or the mask as a file.")
     _check_prompts(request, config)
     check_file(request)
     if request.palette == "-":
