@@ -107,8 +107,7 @@ class StylizeConfig:
     )  # fmt: skip
     size: int | str = _option(
         512, "--size", PANEL_SAMPLING,
-        "Size of the picture, always in the photo's shape: about N x N pixels, fitting into WxH, or original, the "
-        "photo's own.",
+        "About N x N pixels, what fits into WxH, or the photo's size.",
         full=256,
     )  # fmt: skip
     working_size: int = _option(

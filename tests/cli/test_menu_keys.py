@@ -228,7 +228,7 @@ def test_rows_that_make_another_picture(at_the_menu: Any, photo: Path, digit: st
     assert (photo.parent / "a-2.png").exists()
 
 
-@pytest.mark.parametrize(("digit", "asks"), [("5", "Which style, too?"), ("6", "Start? (Y/n)"), ("8", "Keep it as")])
+@pytest.mark.parametrize(("digit", "asks"), [("6", "Which style, too?"), ("7", "Start? (Y/n)"), ("9", "Keep it as")])
 @BACKS
 def test_rows_that_ask_can_be_left_for_the_menu(at_the_menu: Any, digit: str, asks: str, key: str) -> None:
     at_the_menu.press(digit)
@@ -240,7 +240,7 @@ def test_rows_that_ask_can_be_left_for_the_menu(at_the_menu: Any, digit: str, as
 
 
 def test_ctrl_c_at_a_question_of_the_menu_leaves(at_the_menu: Any) -> None:
-    at_the_menu.press("5")
+    at_the_menu.press("6")
     at_the_menu.see("Which style, too?")
     at_the_menu.press(CTRL_C)
     assert at_the_menu.end() == 130
@@ -250,11 +250,11 @@ def test_ctrl_c_at_a_question_of_the_menu_leaves(at_the_menu: Any) -> None:
 def test_one_of_several_pictures_is_chosen_and_going_back_comes_to_the_menu(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "-n", "2", "--interactive", rows=60)
     window.see("0  done")
-    window.press("8")
+    window.press("9")
     window.see("2  a-2.png", after="Which one?")
     window.press("q")
     window.see("0  done", after="Which one?")
-    window.press("8")
+    window.press("9")
     window.see("2  a-2.png", after="Which one?")
     window.press("2")
     window.see("a.png", after="Keep it as")
@@ -266,7 +266,7 @@ def test_one_of_several_pictures_is_chosen_and_going_back_comes_to_the_menu(term
 def test_the_sweep_around_a_picture_says_what_it_is_and_takes_and_waits_for_a_yes(
     at_the_menu: Any, photo: Path
 ) -> None:
-    at_the_menu.press("6")
+    at_the_menu.press("7")
     at_the_menu.see("9 pictures, λ 0.7, 0.9, 1; T1 2, 3, 4 steps; about 18 s. Start? (Y/n)")
     at_the_menu.press("n")
     at_the_menu.see("q or Esc: done)", after="Start?")

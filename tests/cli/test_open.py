@@ -79,7 +79,7 @@ def test_the_menu_opens_the_picture_and_says_each_time_that_it_cannot(
     changes = opener('printf "%s\\n" "$@" >> "$OPENED"; test $(wc -l < "$OPENED") = 1 || exit 4')
     window = terminal("stylize", "photo.png", "oil", *QUICK, "-o", "a.png", "--interactive", rows=60, **changes)
     window.see("q or Esc: done)")
-    window.press("7")
+    window.press("8")
     window.see("q or Esc: done)", after="open picture  (--open)\n? What next?")
     assert opened(photo) == [str(photo.parent / "a.png")]
     assert "cannot be opened" not in window.text()

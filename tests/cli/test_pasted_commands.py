@@ -90,7 +90,7 @@ def test_the_line_that_a_menu_runs_can_be_pasted(terminal: Callable[..., Any], p
     japanese = photo.rename(photo.with_name("\u65e5.png"))
     window = terminal("stylize", "\u65e5.png", "oil", *QUICK, "--interactive", PYTHONIOENCODING="cp1252")
     window.see("What next?")
-    window.press("6")
+    window.press("7")
     window.see("Start? (Y/n)")
     window.press("\r")
     window.see("$ diffstyler sweep $'\\xe6\\x97\\xa5.png' oil")

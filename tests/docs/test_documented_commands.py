@@ -74,6 +74,12 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (photo.parent / "docs/pictures").mkdir(parents=True)
     for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
         Image.open(photo).save(photo.parent / name)
+    mask = Image.linear_gradient("L").resize(Image.open(photo).size)
+    for name in ("face.png", "sky.png", "sea.png", "red.png", "blue.png", "garden.png", "heads.png"):
+        mask.save(photo.parent / name)
+    cut = Image.open(photo).convert("RGBA")
+    cut.putalpha(mask)
+    cut.save(photo.parent / "cut.png")
     return photo.parent
 
 

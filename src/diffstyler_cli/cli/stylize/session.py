@@ -314,7 +314,7 @@ def read_inputs(
     notices.add(source.notes, InputImageError)
     if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
         notices.add("the photo has no such EXIF data to keep")
-    if isinstance(request.config("lite").size, int):
+    if isinstance(request.settings.get("size", 0), int):
         notices.add([line for line in [squeezed(source.original_size)] if line])
     styles = [read_style(style, limit) for style in request.parsed_style_images()]
     for style in styles:
