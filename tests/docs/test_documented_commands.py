@@ -74,6 +74,14 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (photo.parent / "docs/pictures").mkdir(parents=True)
     for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
         Image.open(photo).save(photo.parent / name)
+    masks = {"face.png": (10, 5, 20, 15), "sky.png": (0, 0, 40, 12), "sea.png": (0, 12, 40, 30)}
+    for name, box in masks.items():
+        mask = Image.new("L", (40, 30))
+        mask.paste(255, box)
+        mask.save(photo.parent / name)
+    cut = Image.open(photo).convert("RGB")
+    cut.putalpha(Image.open(photo.parent / "face.png"))
+    cut.save(photo.parent / "cut.png")
     return photo.parent
 
 
