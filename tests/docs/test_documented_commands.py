@@ -74,11 +74,19 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (photo.parent / "docs/pictures").mkdir(parents=True)
     for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
         Image.open(photo).save(photo.parent / name)
-    mask = Image.linear_gradient("L").resize(Image.open(photo).size)
-    for name in ("face.png", "sky.png", "sea.png", "red.png", "blue.png", "garden.png", "heads.png"):
+    masks = {"face.png": (10, 5, 20, 15), "sky.png": (0, 0, 40, 12), "sea.png": (0, 12, 40, 30)}
+    masks |= {
+        "red.png": (20, 5, 40, 30),
+        "blue.png": (0, 8, 18, 30),
+        "garden.png": (0, 0, 40, 9),
+        "heads.png": (8, 4, 30, 16),
+    }
+    for name, box in masks.items():
+        mask = Image.new("L", (40, 30))
+        mask.paste(255, box)
         mask.save(photo.parent / name)
-    cut = Image.open(photo).convert("RGBA")
-    cut.putalpha(mask)
+    cut = Image.open(photo).convert("RGB")
+    cut.putalpha(Image.open(photo.parent / "face.png"))
     cut.save(photo.parent / "cut.png")
     return photo.parent
 

@@ -169,9 +169,7 @@ def _usage(error: BaseException) -> tuple[str, str]:
             return f"There is no option {getattr(error, 'option_name', '')}.", known
         possible = list(getattr(error, "possibilities", None) or ())
         typed = str(getattr(error, "option_name", ""))
-        close = " or ".join(
-            difflib.get_close_matches(typed, possible, n=len(possible) or 1, cutoff=0)
-        )  # the closest first
+        close = " or ".join(difflib.get_close_matches(typed, possible, n=2, cutoff=0))  # the closest first
         guess = f"Did you mean {close}?" if close else ""
         return f"There is no option {getattr(error, 'option_name', '')}.", guess
     whole = error.format_message()  # type: ignore[attr-defined]  # every error of either click has it
