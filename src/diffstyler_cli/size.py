@@ -23,7 +23,7 @@ MIN_SIDE = 16
 LARGEST_DRAWN = 2048
 """The networks draw at most so many pixels squared; a larger result is carried up by the photo's own detail."""
 
-PATTERN = r"^(original|\d{2,5}x\d{2,5})$"
+PATTERN = r"^(original|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})\Z"
 """Of a `Size.value` that is text."""
 
 Shape = tuple[int, int]

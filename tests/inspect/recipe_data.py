@@ -31,6 +31,8 @@ def allowed(kind: Any, whole: bool = False, **bounds: Any) -> st.SearchStrategy[
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         for meta in parts[1:]:
+            if meta.pattern is not None:
+                return st.from_regex(meta.pattern)
             for name in ("ge", "le", "min_length", "max_length"):
                 if getattr(meta, name) is not None:
                     bounds[name] = getattr(meta, name)
@@ -72,7 +74,7 @@ def extended(draw: st.DrawFn) -> dict[str, Any]:
     data: dict[str, Any] = draw(RECORDS).to_json()
     for table in parts_of(data):
         if draw(st.integers(0, 4)) == 0:
-            table[draw(st.sampled_from(["mask", "tile", "a.b", ESCAPES]))] = draw(VALUES)
+            table[draw(st.sampled_from(["depth", "of tomorrow", "a.b", ESCAPES]))] = draw(VALUES)
     return data
 
 
