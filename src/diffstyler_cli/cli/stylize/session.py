@@ -6,12 +6,13 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig
-from ...errors import InputImageError, NumericalError, OutputError
+from ...errors import NumericalError, OutputError
 from ...t1 import LONG, T1
 from ..history import note
 from ..models import LoadedModels
@@ -22,16 +23,16 @@ from ..terminal.interrupts import uninterrupted
 from ..terminal.notices import Notices
 from .account import Picture, PicturesAccount
 from .outputs import Outputs, check_outputs, plan_outputs
+from .reading import read_inputs, saving_of
 from .request import Request
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from ...images import LoadedImage, Saving
+    from ...images import LoadedImage
     from ...pipeline import Progress, Stylizer, StylizeResult
     from ...pipeline.style_images import StylePicture
     from ...prompts import Prompt
     from .foresight import Foresight
+    from .live import Display
 
 DRAWN_SEEDS = 2**31
 """Seeds are drawn below this: short enough to copy by hand."""
@@ -184,14 +185,25 @@ class Session:
     def _make(
         self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight
     ) -> Picture:
+        picture = self._draw(job, stylizer, config, output, foresight)
+        began = time.monotonic()
+        picture = self._put(picture, job)
+        picture.timings["write"] = time.monotonic() - began
+        return picture
+
+    def _draw(
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight | None
+    ) -> Picture:
+        """Makes a picture and writes nothing; `foresight` learns what it took."""
         request = job.request
         result = self._watch(job, stylizer, config)
         if request.quality is not None:
             result = dataclasses.replace(result, recipe={**result.recipe, "quality": request.quality})
         self.notices.add(stylizer.notices)
         timings = dict(result.recipe["timings"])
-        foresight.learn(timings)
-        picture = Picture(
+        if foresight is not None:
+            foresight.learn(timings)
+        return Picture(
             path=output,
             image=result.image,
             seed=result.seed,
@@ -204,10 +216,6 @@ class Session:
             command=dataclasses.replace(request.with_settings(seed=result.seed), variations=1).command_line(),
             saving=saving_of(request, job.source, result.image),
         )
-        began = time.monotonic()
-        picture = self._put(picture, job)
-        timings["write"] = time.monotonic() - began
-        return picture
 
     def _put(self, picture: Picture, job: _Job) -> Picture:
         """Writes a picture to its file or to standard output, and notes it.
@@ -264,10 +272,9 @@ class Session:
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:
         from ...pipeline import Finished
-        from .live import display
 
         request = job.request
-        with display(self.console, preview=request.preview and self._can_preview) as show:
+        with self._display(preview=request.preview and self._can_preview) as show:
             for event in stylizer.run(job.source, job.prompts, config, style_images=job.style_images):
                 if isinstance(event, Finished):
                     return event.result
@@ -276,6 +283,12 @@ class Session:
                 if request.preview_path is not None and event.pred is not None:
                     self._write_preview(event, request.preview_path)
         raise AssertionError("a run ends with a result or an error")
+
+    def _display(self, *, preview: bool) -> AbstractContextManager[Display]:
+        """What takes the events of one picture."""
+        from .live import display
+
+        return display(self.console, preview=preview)
 
     def _write_preview(self, event: Progress, path: Path) -> None:
         from ..terminal.preview import due, write_preview
@@ -286,35 +299,6 @@ class Session:
                 self._previewed = True
             except (OutputError, OSError) as error:  # a picture is not lost for want of its preview
                 self.notices.add(f"No preview file: {explain(error).message}", late=True)
-
-
-def read_inputs(request: Request, notices: Notices) -> tuple[LoadedImage, list[StylePicture]]:
-    """The photo and the style images, read; what a person should know of them is said. Raises `InputImageError`."""
-    from ...images import MAX_PIXELS, kept, read_image, squeezed
-    from ...pipeline.style_images import read_style
-
-    limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
-    photo = "-" if request.image in (None, "-") else Path(str(request.image))
-    source = read_image(photo, limit, request.frame)
-    notices.add(source.notes, InputImageError)
-    if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
-        notices.add("the photo has no such EXIF data to keep")
-    if not request.settings.get("original_size"):
-        notices.add([line for line in [squeezed(source.original_size)] if line])
-    styles = [read_style(style, limit) for style in request.parsed_style_images()]
-    for style in styles:
-        notices.add(style.loaded.notes, InputImageError)
-    return source, styles
-
-
-def saving_of(request: Request, photo: LoadedImage, picture: Image) -> Saving:
-    """What the file has beside picture and recipe: as many pixels an inch as print the picture at the photo's size."""
-    from ...images import Saving, kept
-
-    exif = kept(photo.exif, everything=request.keep_exif == "all") if request.keep_exif else {}
-    scale = picture.width / photo.original_size[0]
-    dpi = (photo.dpi[0] * scale, photo.dpi[1] * scale) if photo.dpi else None
-    return Saving(request.quality, exif, dpi)
 
 
 def doubts(*configs: StylizeConfig) -> list[str]:

@@ -23,7 +23,8 @@ from ..history import note
 from ..models import LoadedModels
 from ..places import inside
 from ..speeds import TELL, duration, estimate, read_speeds
-from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs
+from ..stylize.reading import read_inputs
+from ..stylize.session import DRAWN_SEEDS, doubts
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
 from ..terminal.notices import Notices

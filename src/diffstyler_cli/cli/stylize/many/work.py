@@ -1,0 +1,256 @@
+"""What is done with each job: the same as with a single photo, in three steps that may overlap with those of others."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ....batch.done import Asked, State, look
+from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
+from ....batch.manifest import Known, state_of
+from ....config import MachineConfig, StylizeConfig, options
+from ....errors import DiffStylerError, OutputError, UsageError
+from ....images.read import MAX_PIXELS
+from ....naming import text_of
+from ...models import LoadedModels
+from ...speeds import LATEST
+from ...terminal.console import Console
+from ...terminal.errors import explain
+from ..account import Picture
+from ..foresight import Foresight
+from ..outputs import Outputs
+from ..reading import read_photo, read_styles
+from ..request import Request, check
+from ..session import Session, _Job
+
+if TYPE_CHECKING:
+    from ....pipeline import Progress, Stylizer
+    from ....pipeline.style_images import StylePicture
+    from ..live import Display
+
+HOPELESS = ("ENOSPC", "EDQUOT", "EROFS")
+"""Errors of the system after which no other picture could be written either."""
+
+
+class Single(Session):
+    """One picture of many: says nothing by itself, keeps nothing; `watch` is told of every step."""
+
+    def __init__(self, strict: bool, models: LoadedModels, watch: Callable[[Progress], None]) -> None:
+        super().__init__(Console(quiet=True, json=True, strict=strict), models)
+        self._watch_step = watch
+
+    def prepare(self, request: Request, output: Path, styles: Sequence[StylePicture], force: bool) -> _Job:
+        """Reads the photo."""
+        source = read_photo(request, self.notices)
+        return _Job(request, source, request.parsed_prompts(), list(styles), Outputs((output,), False, force))
+
+    def draw(self, job: _Job, stylizer: Stylizer, *, learn: bool) -> Picture:
+        """Makes the picture."""
+        config, machine = job.request.config(stylizer.name), stylizer.networks.machine
+        weights = [prompt.weight for prompt in job.prompts] + [style.weight for style in job.style_images]
+        foresight = Foresight(config, machine, job.source, weights, job.outputs.paths) if learn else None
+        return self._draw(job, stylizer, config, job.outputs.paths[0], foresight)
+
+    def put(self, picture: Picture, job: _Job) -> Picture:
+        """Writes it."""
+        return self._put(picture, job)
+
+    @contextmanager
+    def _display(self, *, preview: bool) -> Iterator[Display]:
+        def show(event: Progress) -> None:
+            self._watch_step(event)
+
+        yield show
+
+    def _note(self, picture: Picture) -> None:
+        pass
+
+    def _keep(self, picture: Picture, job: _Job, error: Exception) -> OutputError:
+        """It is made again by the same command: nothing is kept elsewhere."""
+        return error if isinstance(error, OutputError) else OutputError(*dataclasses.astuple(explain(error))[1:])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Making:
+    """A job on its way."""
+
+    one: Single
+    parts: _Job
+    asked: str
+    photo_state: str
+
+
+class StylizeWork:
+    """`batch.engine.Work` of pictures that have `base` in common.
+
+    Args:
+        folder: of the manifest; None without one.
+        known: what the manifest knew when the run began.
+        watch: told of each step of the picture at hand.
+    """
+
+    def __init__(
+        self, base: Request, styles: Sequence[StylePicture], console: Console, models: LoadedModels,
+        folder: Path | None, known: Known, *, force: bool = False, retry: bool = False,
+    ) -> None:  # fmt: skip
+        self.base = base
+        self.styles = styles
+        self.console = console
+        self.models = models
+        self.folder = folder
+        self.known = known
+        self.force = force
+        self.retry = retry
+        self.watch: Callable[[Job, Progress], None] = lambda job, event: None
+        self.limit = MAX_PIXELS if base.max_pixels is None else base.max_pixels
+        self.model_set = models.chosen(base.machine(), base.weights)
+        self._asked: dict[tuple[Any, ...], Asked] = {}
+        self._learned = 0
+
+    # --- what a job is -----------------------------------------------------------------------------------------------
+    def request_of(self, job: Job) -> Request:
+        """The request of one picture. Raises `UsageError` where its own settings make no sense."""
+        settings = {name: value for name, value in job.own.items() if name in options(StylizeConfig)}
+        others = {name: value for name, value in job.own.items() if name not in settings}
+        request = self.base.with_settings(seed=job.seed, **settings)
+        request = dataclasses.replace(request, image=job.photo, prompts=job.prompts, output=job.output, **others)
+        if job.own:
+            check(request)
+        return request
+
+    def asked(self, job: Job) -> Asked:
+        """What makes a picture the one that the job asks for."""
+        key = (job.prompts, job.seed)
+        if key in self._asked and not job.own:
+            return self._asked[key]
+        request = self.request_of(job)
+        styles = self._styles_of(job, request)
+        machine: dict[str, Any] = {"models": self.model_set}
+        machine |= {n: v for n, v in request.settings.items() if n in options(MachineConfig) and v != "auto"}
+        asked = Asked.of(
+            request.config(self.model_set),
+            request.parsed_prompts(),
+            [(style.weight, style.loaded.fingerprint) for style in styles],
+            machine | {"models": self.model_set},
+            frame=request.frame,
+            quality=request.quality,
+        ).with_more(weights={key: f"{path}:{state_of(path)}" for key, path in request.weights.items()})
+        if not job.own:
+            if len(self._asked) > 10_000:
+                self._asked.clear()
+            self._asked[key] = asked
+        return asked
+
+    def file_of(self, output: str) -> str:
+        """A picture's path as the manifest has it: within the folder, or whole."""
+        path = os.path.relpath(output, self.folder) if self.folder else os.path.abspath(output)
+        return text_of(os.path.abspath(output) if path.startswith("..") else path)
+
+    def _styles_of(self, job: Job, request: Request) -> Sequence[StylePicture]:
+        if "style_images" not in job.own:
+            return self.styles
+        return read_styles(request, Session(Console(quiet=True), self.models).notices)
+
+    # --- the three steps ---------------------------------------------------------------------------------------------
+    def read(self, job: Job) -> _Making | Outcome:
+        """The photo; or what is known of the picture already."""
+        asked = self.asked(job)
+        found = look(
+            job.photo, job.output, self.file_of(job.output), asked, self.known, retry=self.retry, limit=self.limit
+        )
+        if found.state is State.THERE:
+            return self.there(job, asked.digest, noted=found.noted)
+        if found.state is State.FAILED:
+            return self.failed_before(job, found.code, found.message, found.advice)
+        if found.state is State.OTHER and not self.force:
+            raise UsageError(*other(job.output, found.differences))
+        photo_state, request = state_of(job.photo), self.request_of(job)
+        one = Single(self.console.strict, self.models, lambda event: self.watch(job, event))
+        parts = one.prepare(request, Path(job.output), self._styles_of(job, request), self.force)
+        return _Making(one, parts, asked.digest, photo_state)
+
+    def make(self, job: Job, read: _Making) -> tuple[_Making, Picture]:
+        """The picture; the models are loaded with the first."""
+        stylizer = self.models.stylizer
+        assert stylizer is not None
+        if job.own:
+            read.one.notices.add(stylizer.check_prompts(read.parts.prompts))
+        self._learned += 1
+        return read, read.one.draw(read.parts, stylizer, learn=self._learned <= LATEST)
+
+    def write(self, job: Job, made: tuple[_Making, Picture]) -> Outcome:
+        """Puts it in its place."""
+        making, picture = made
+        folder = Path(job.output).parent
+        began = time.monotonic()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"The folder {str(folder)!r} cannot be made: {error.strerror}.", "") from error
+        making.one.put(picture, making.parts)
+        facts = {
+            "file": self.file_of(job.output),
+            "asked": making.asked,
+            "input": making.photo_state,
+            "output_state": state_of(job.output),
+            "size": list(picture.image.size),
+            "losses": {name: round(term.value, 6) for name, term in (picture.losses[-1:] or [{}])[0].items()},
+            "command": picture.command,
+        }
+        seconds = {**picture.timings, "write": time.monotonic() - began}
+        return Outcome(job, DONE, facts, making.one.notices.texts, seconds)
+
+    def failed(self, job: Job, error: Exception) -> Outcome:
+        """What became of a job whose step raised."""
+        failure = explain(error)
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__cause__
+        hopeless = isinstance(error, OutputError) and errno.errorcode.get(getattr(cause, "errno", 0) or 0) in HOPELESS
+        return Outcome(
+            job, FAILED, self._facts_of_failure(job, error), code=failure.code, message=failure.message,
+            advice=failure.advice, stops=hopeless,
+        )  # fmt: skip
+
+    def there(self, job: Job, digest: str, *, noted: bool) -> Outcome:
+        """Of a picture that is there already; `noted`: the manifest knows of it."""
+        facts = (
+            {}
+            if noted
+            else {
+                "asked": digest,
+                "input": state_of(job.photo),
+                "output_state": state_of(job.output),
+            }
+        )
+        return Outcome(job, SKIPPED, {"file": self.file_of(job.output), **facts})
+
+    def failed_before(self, job: Job, code: int, message: str, advice: str) -> Outcome:
+        """Of a picture that is not tried again."""
+        facts = {"file": self.file_of(job.output)}
+        return Outcome(job, FAILED, facts, code=code, message=message, advice=advice, again=True)
+
+    def _facts_of_failure(self, job: Job, error: Exception) -> Mapping[str, Any]:
+        kind = type(error).__name__
+        facts: dict[str, Any] = {"kind_of_error": kind}
+        if job.output:
+            facts["file"] = self.file_of(job.output)
+        with suppress(DiffStylerError):  # where that is what failed
+            facts |= {"asked": self.asked(job).digest, "input": state_of(job.photo)}
+        return facts
+
+
+def other(output: str, differences: Sequence[str]) -> tuple[str, str]:
+    """Message and advice for a picture whose place another one has."""
+    most = 3
+    more = f"; and {len(differences) - most} more" if len(differences) > most else ""
+    return (
+        f"{output!r} is there already, and another: {'; '.join(differences[:most])}{more}.",
+        "Give another folder with -o, or --force to make it anew.",
+    )
