@@ -124,7 +124,7 @@ def look(
         limit: pixels of the largest photo.
     """
     seen, there = known.of(file), state_of(output)
-    same_photo = seen is not None and bool(seen.photo) and seen.photo == state_of(photo)
+    same_photo = seen is not None and seen.photo == state_of(photo)
     if not there and not os.path.lexists(output):
         if seen is not None and seen.status == "failed" and seen.asked == asked.digest and same_photo and not retry:
             return Found(State.FAILED, code=seen.code, message=seen.error, advice=seen.advice)

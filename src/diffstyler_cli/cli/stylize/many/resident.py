@@ -55,7 +55,7 @@ class _Lines:
         for name in table:
             if name not in OWN and name not in options(StylizeConfig):
                 raise UsageError(f"A job has no {cut(name)}.", f"It may have {', '.join(OWN)}, and settings by name.")
-        photo, output = _text(table, "image"), _text(table, "output", "")
+        photo, output = _text(table, "image"), _text(table, "output")
         if not photo or photo == "-":
             raise UsageError(f"Line {number} names no photo.", EXAMPLE)
         own = {name: _setting(name, value) for name, value in table.items() if name in options(StylizeConfig)}
@@ -94,8 +94,8 @@ def _table(line: str) -> dict[str, Any]:
     return table
 
 
-def _text(table: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = table.get(name, default)
+def _text(table: dict[str, Any], name: str) -> str:
+    value = table.get(name, "")
     if not isinstance(value, str) or "\0" in value:
         raise UsageError(f"A job's {name} is a text.", EXAMPLE)
     return value

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....batch.done import State, look
+from ....batch.done import State
 from ....batch.engine import Engine, LocalEngine
 from ....batch.inputs import Found, Photo, find_photos, listed
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
@@ -158,8 +158,7 @@ class ManySession:
         others: list[tuple[str, str]] = []
         for job in jobs:
             asked = work.asked(job)
-            file = work.file_of(job.output)
-            state = look(job.photo, job.output, file, asked, work.known, retry=request.retry, limit=work.limit)
+            state = work.look(job)
             if state.state is State.THERE:
                 through.append(work.there(job, asked.digest, noted=state.noted))
             elif state.state is State.FAILED:
@@ -266,7 +265,8 @@ class ManySession:
     def _tell(self, outcome: Outcome, shown: Display) -> None:
         """Into the account, the manifest and onto the screen; by one thread at a time."""
         self.account.count(outcome)
-        if self._manifest is not None and not outcome.again and outcome.facts.get("asked"):
+        noted = outcome.again or outcome.stops or (outcome.status == SKIPPED and "asked" not in outcome.facts)
+        if self._manifest is not None and not noted:
             row = outcome.to_json()
             if outcome.status == SKIPPED:  # found, of a run whose manifest is not there
                 row["status"] = DONE

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....batch.done import Asked, State, look
+from ....batch.done import Asked, Found, State, look
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import Known, state_of
 from ....config import MachineConfig, StylizeConfig, options
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ....pipeline.style_images import StylePicture
     from ..live import Display
 
-HOPELESS = ("ENOSPC", "EDQUOT", "EROFS")
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the system after which no other picture could be written either."""
 
 
@@ -73,7 +73,8 @@ class Single(Session):
 
     def _keep(self, picture: Picture, job: _Job, error: Exception) -> OutputError:
         """It is made again by the same command: nothing is kept elsewhere."""
-        return error if isinstance(error, OutputError) else OutputError(*dataclasses.astuple(explain(error))[1:])
+        failure = explain(error)
+        return OutputError(failure.message, failure.advice)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +148,11 @@ class StylizeWork:
             self._asked[key] = asked
         return asked
 
+    def look(self, job: Job) -> Found:
+        """What is known of the picture before it is made."""
+        file = self.file_of(job.output)
+        return look(job.photo, job.output, file, self.asked(job), self.known, retry=self.retry, limit=self.limit)
+
     def file_of(self, output: str) -> str:
         """A picture's path as the manifest has it: within the folder, or whole."""
         path = os.path.relpath(output, self.folder) if self.folder else os.path.abspath(output)
@@ -161,9 +167,7 @@ class StylizeWork:
     def read(self, job: Job) -> _Making | Outcome:
         """The photo; or what is known of the picture already."""
         asked = self.asked(job)
-        found = look(
-            job.photo, job.output, self.file_of(job.output), asked, self.known, retry=self.retry, limit=self.limit
-        )
+        found = self.look(job)
         if found.state is State.THERE:
             return self.there(job, asked.digest, noted=found.noted)
         if found.state is State.FAILED:
@@ -193,7 +197,16 @@ class StylizeWork:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"The folder {str(folder)!r} cannot be made: {error.strerror}.", "") from error
-        making.one.put(picture, making.parts)
+        try:
+            making.one.put(picture, making.parts)
+        except OutputError:
+            if self.force or not os.path.lexists(job.output):
+                raise
+            # it was not there when this job began: another process, or an earlier job, was first
+            found = self.look(job)
+            if found.state is State.THERE:
+                return self.there(job, making.asked, noted=True)
+            raise UsageError(*other(job.output, found.differences)) from None
         facts = {
             "file": self.file_of(job.output),
             "asked": making.asked,
@@ -209,10 +222,7 @@ class StylizeWork:
     def failed(self, job: Job, error: Exception) -> Outcome:
         """What became of a job whose step raised."""
         failure = explain(error)
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OSError):
-            cause = cause.__cause__
-        hopeless = isinstance(error, OutputError) and errno.errorcode.get(getattr(cause, "errno", 0) or 0) in HOPELESS
+        hopeless = isinstance(error, OutputError) and _system_error(error) in HOPELESS
         return Outcome(
             job, FAILED, self._facts_of_failure(job, error), code=failure.code, message=failure.message,
             advice=failure.advice, stops=hopeless,
@@ -241,9 +251,19 @@ class StylizeWork:
         facts: dict[str, Any] = {"kind_of_error": kind}
         if job.output:
             facts["file"] = self.file_of(job.output)
+        if job.fault[0]:
+            return facts
         with suppress(DiffStylerError):  # where that is what failed
             facts |= {"asked": self.asked(job).digest, "input": state_of(job.photo)}
         return facts
+
+
+def _system_error(error: BaseException) -> int | None:
+    """The number of the error of the system that led to this one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    return None if cause is None else cause.errno
 
 
 def other(output: str, differences: Sequence[str]) -> tuple[str, str]:
