@@ -183,7 +183,7 @@ class StylizeWork:
         """The picture; the models are loaded with the first."""
         stylizer = self.models.stylizer
         assert stylizer is not None
-        if job.own:
+        if not set(job.prompts) <= set(self.base.prompts):  # those of the run are checked before it
             read.one.notices.add(stylizer.check_prompts(read.parts.prompts))
         self._learned += 1
         return read, read.one.draw(read.parts, stylizer, learn=self._learned <= LATEST)
