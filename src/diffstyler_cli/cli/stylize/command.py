@@ -46,9 +46,9 @@ SUMMARY = "Stylise a photo by a prompt."
 
 MOST_VARIATIONS = 999
 
-PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
+PHOTO = 'Photos or folders; "-" reads standard input. Asked for if left out.'
 LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
-PROMPT = "A prompt, said outright; repeatable, blended with those that follow the photo."
+PROMPT = "A prompt, said outright; repeatable, blended. All arguments are photos then."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
     'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output. '
@@ -84,7 +84,7 @@ PAGE = Page(
     (
         'diffstyler stylize photo.png "oil painting"',
         'diffstyler stylize photo.png "woodcut:2" "misty sea"',
-        "diffstyler stylize - woodcut -o - < photo.png > out.png",
+        'diffstyler stylize holiday/ "watercolor" -o out/',
         "diffstyler stylize  # asks for the photo and the style",
     ),
     (
