@@ -6,7 +6,9 @@ what can be checked: a line that makes no sense, such as the last of a process t
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -37,7 +39,9 @@ class Manifest:
         line = json.dumps(whole, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
         if self._descriptor is None:
             self._descriptor = self._opened()
-        os.write(self._descriptor, line)
+        if os.write(self._descriptor, line) < len(line):  # what is left of it would spoil the next line
+            self.close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What was added, in order; nothing where there is no manifest."""
@@ -70,12 +74,12 @@ class Manifest:
 
 
 class Known:
-    """What the manifest knows of the pictures in a folder: the last line of each, and the seed of the last run."""
+    """What a manifest knows: the last line of each picture, and the seed of the last run. Without one, nothing."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest | None) -> None:
         self.seed: int | None = None
         self._rows: dict[str, tuple[Any, ...]] = {}
-        for row in manifest.rows():
+        for row in () if manifest is None else manifest.rows():
             if row["kind"] == "run" and type(seed := row.get("seed")) is int:
                 last = options()["seed"].high or 0
                 self.seed = seed if 0 <= seed <= last else self.seed
@@ -107,9 +111,14 @@ def state_of(path: str | Path) -> str:
     return f"{state.st_size}-{state.st_mtime_ns}"
 
 
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=lambda name: None, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and isinstance(row.get("kind"), str) else None

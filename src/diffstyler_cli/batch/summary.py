@@ -59,7 +59,7 @@ class Summary:
 
     def place(self, row: Mapping[str, Any]) -> Path:
         """A picture's file. Only those of the folder are looked at, whatever the manifest says."""
-        path = self.folder / name_of(str(row.get("file", "")))
+        path = self.folder / name_of(str(row.get("file", "")).replace("\0", "/"))
         inside = os.path.realpath(path).startswith(os.path.realpath(self.folder) + os.sep)
         return path if inside else self.folder / ".not-here"
 

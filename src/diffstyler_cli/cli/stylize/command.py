@@ -116,7 +116,7 @@ def command(
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     dry_run: Annotated[bool, option(FILES, DRY_RUN, "--dry-run")] = False,
-    prompt_file: PromptFile = None,
+    file_of_words: PromptFile = None,  # no name with "prompt" in it: it is a path (places.check_log)
     from_file: FromFile = None,
     recursive: Recursive = False,
     each: Each = False,
@@ -138,7 +138,7 @@ def command(
     if list_styles:
         words = ["inspect", "--styles", *["--json"] * call.console.json, *["-q"] * call.console.quiet]
         raise typer.Exit(call.state.dispatch(words))
-    said = [*(named or ()), *(styles or ()), *read_prompts(prompt_file)]
+    said = [*(named or ()), *(styles or ()), *read_prompts(file_of_words)]
     operands = sort_operands(
         None if image is None else str(image),
         prompts or (),

@@ -37,6 +37,8 @@ def stylize_many(
         check_operands(base, call.state.arguments, operands.photos)
     base = without_idle(dataclasses.replace(base, image=None), call.lent)
     if not (base.prompts or base.style_images or request.streamed):
+        if call.may_ask:  # what is wrong otherwise is said before the question
+            check_many(call, dataclasses.replace(request, base=base), show=show, interactive=interactive)
         base = _with_style(call, request, base)
     request = dataclasses.replace(request, base=base)
     check_many(call, request, show=show, interactive=interactive)

@@ -152,4 +152,4 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
     for wrong, message, advice in rows:
         if wrong:
             raise UsageError(message, advice)
-    check(dataclasses.replace(base, output=None, prompts=base.prompts or ("any",) * request.streamed))
+    check(dataclasses.replace(base, output=None, prompts=base.prompts or ("any",)))

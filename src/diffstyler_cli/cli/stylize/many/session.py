@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
-import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....batch.done import State
 from ....batch.engine import Engine, LocalEngine
-from ....batch.inputs import Found, Photo, find_photos, listed
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import SCHEMA, Known, Manifest
-from ....batch.names import check_names
-from ....errors import InputImageError, OutputError, UsageError
-from ....naming import cut
+from ....errors import OutputError
 from ....version import __version__
 from ...history import note
 from ...models import LoadedModels
+from ...speeds import TELL, duration
 from ...terminal.console import Console, is_terminal
 from ...terminal.errors import SomeFailed
 from ...terminal.notices import Notices
-from ..operands import FOLDER
-from ..reading import read_photo, read_styles
-from ..session import DRAWN_SEEDS, Session, doubts
-from ..typed import is_photo_like
+from ..reading import read_styles
+from ..session import DRAWN_SEEDS, doubts
 from .account import ManyAccount
 from .live import Display, display
+from .plan import Plan, check_folder, find, make_plan, seconds_of
 from .request import ManyRequest
 from .resident import Reads, jobs_of
-from .work import StylizeWork, other
+from .work import StylizeWork
 
 if TYPE_CHECKING:
-    from ....images import LoadedImage
-
-LARGEST_LIST = 1 << 30
-"""Bytes of a list of photos."""
-_MOST_TOLD = 3
-_TRIED = 8
-"""Photos that are tried for one whose size stands for all."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done: jobs to carry out, and what is known of the others already."""
-
-    todo: Sequence[Job]
-    known: Sequence[Outcome]
+    pass
 
 
 class ManySession:
@@ -74,9 +53,9 @@ class ManySession:
         """
         account, folder = self.account, request.folder
         account.folder = folder
-        found = self._photos(request)
-        self._check_folder(folder)
-        known = Known(Manifest(folder)) if folder is not None else Known(Manifest(Path(os.devnull)))
+        found = find(request, self.notices)
+        check_folder(folder)
+        known = Known(None if folder is None else Manifest(folder))
         seed = account.seed = self._seed(request, known)
         styles = read_styles(request.base, self.notices)
         work = StylizeWork(
@@ -85,58 +64,16 @@ class ManySession:
         )  # fmt: skip
         self.notices.add(doubts(work.base.config(work.model_set)))
         if request.streamed:
-            self._carry_out(request, work, jobs_of(request, seed, read), ())
+            self._carry_out(request, work, None, jobs_of(request, seed, read))
             return
-        plan = self._plan(request, work, found.photos, seed)
+        plan = make_plan(request, work, found.photos, seed)
         account.total = len(plan.todo) + len(plan.known)
         if request.base.dry_run:
             self._foretell(request, work, plan, drawn="seed" not in request.base.settings and seed != known.seed)
             return
-        self._carry_out(request, work, plan.todo, plan.known)
+        self._carry_out(request, work, plan, plan.todo)
 
     # --- before ------------------------------------------------------------------------------------------------------
-    def _photos(self, request: ManyRequest) -> Found:
-        """The photos, all of which exist but those of a list, of which nobody has said so."""
-        if request.streamed:
-            if sys.stdin is None or is_terminal(sys.stdin):
-                raise UsageError("--from-file - reads standard input, which is a terminal.", "Pipe the photos in.")
-            return Found()
-        if request.from_file is not None:
-            return Found([Photo(path) for path in dict.fromkeys(self._list(request.from_file))])
-        found = find_photos(request.photos, is_photo_like, recursive=request.recursive, but=request.folder)
-        if found.passed_over:
-            self.notices.add(f"{found.passed_over} files in the folders are not named as photos, and passed over.")
-        gone = [photo.path for photo in found.photos if not os.path.lexists(photo.path)]
-        if gone:
-            raise InputImageError(f"{cut(gone[0])} does not exist.", "Check the path; a name with spaces needs quotes.")
-        return found
-
-    def _list(self, path: str) -> list[str]:
-        try:
-            if stat.S_ISREG(os.stat(path).st_mode) and os.path.getsize(path) > LARGEST_LIST:
-                raise UsageError(f"The list {cut(path)} has more than {LARGEST_LIST:,} bytes.", "Split it.")
-            with open(path, "rb") as file:
-                photos = listed(file.read(LARGEST_LIST))
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-            raise UsageError(f"The list {cut(path)} cannot be read: {reason}.", "Check the path.") from error
-        if not photos:
-            raise UsageError(f"The list {cut(path)} names no photo.", "Write one a line.")
-        return photos
-
-    def _check_folder(self, folder: Path | None) -> None:
-        """Raises `UsageError` for what is no folder, `OutputError` for one that nothing can be written to."""
-        if folder is None:
-            return
-        where = repr(str(folder))
-        if os.path.lexists(folder) and not folder.is_dir():
-            raise UsageError(f"{where} is no folder: several pictures go into one.", f"Give -o {FOLDER}.")
-        if is_photo_like(folder.name) and not folder.exists():
-            raise UsageError(f"-o {folder} is the name of one picture.", f"For several give a folder: -o {FOLDER}.")
-        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-            raise OutputError(f"No picture can be written to {where}.", "Give another folder with -o.")
-
     def _seed(self, request: ManyRequest, known: Known) -> int:
         """As given; or that of the last run here, so that its pictures are those that are asked for; or a new one."""
         given = request.base.settings.get("seed")
@@ -146,69 +83,16 @@ class ManySession:
             return known.seed
         return random.SystemRandom().randrange(DRAWN_SEEDS)
 
-    def _plan(self, request: ManyRequest, work: StylizeWork, photos: Sequence[Photo], seed: int) -> Plan:
-        """Every picture with its name. Raises `UsageError` where two have one, or another picture has it already."""
-        jobs = list(self._jobs(request, photos, seed))
-        inputs = {_place(path) for path in (*(photo.path for photo in photos), *map(str, request.base.inputs()))}
-        template = request.names()
-        check_names(((job.photo, job.output) for job in jobs), template, lambda output: _place(output) in inputs)
-        self._check_formats(jobs, template.has_format)
-        todo: list[Job] = []
-        through: list[Outcome] = []
-        others: list[tuple[str, str]] = []
-        for job in jobs:
-            asked = work.asked(job)
-            state = work.look(job)
-            if state.state is State.THERE:
-                through.append(work.there(job, asked.digest, noted=state.noted))
-            elif state.state is State.FAILED:
-                through.append(work.failed_before(job, state.code, state.message, state.advice))
-            elif state.state is State.OTHER and not request.base.force:
-                others.append(other(job.output, state.differences))
-            else:
-                todo.append(job)
-        if others:
-            message, advice = others[0]
-            more = f" So are {len(others) - 1} more." if len(others) > 1 else ""
-            raise UsageError(message + more, advice)
-        return Plan(todo, through)
-
-    def _jobs(self, request: ManyRequest, photos: Sequence[Photo], seed: int) -> Iterator[Job]:
-        template, folder = request.names(), request.folder or Path()
-        sets, variations = request.prompt_sets(), request.base.variations
-        total = len(photos) * len(sets) * variations
-        words = [request.words_of(prompts) for prompts in sets]
-        number = 0
-        for photo in photos:
-            for prompts, told in zip(sets, words, strict=True):
-                for own in range(seed, seed + variations):
-                    number += 1
-                    digits = f"{number:0{len(str(total))}d}"
-                    name = template.name(photo.path, told, own, digits, request.extension())
-                    yield Job(number, photo.path, os.path.join(folder, photo.under, name), prompts, own)
-
-    def _check_formats(self, jobs: Sequence[Job], plain: bool) -> None:
-        from ....images.write import output_format
-
-        for suffix in {Path(job.output).suffix.lower(): job.output for job in jobs[: 1 if plain else None]}.values():
-            output_format(suffix, "--name-template")
-
     def _foretell(self, request: ManyRequest, work: StylizeWork, plan: Plan, *, drawn: bool) -> None:
         """Says what would be done, for --dry-run; `drawn`: the run itself will draw another seed."""
         from ....pipeline.machine import resolve
-        from ...speeds import duration
-        from ..foresight import NOT_MEASURED, Foresight, machine_line
+        from ..foresight import NOT_MEASURED, machine_line
 
         account = self.account
         for outcome in plan.known:
             account.count(outcome)
         machine = resolve(request.base.machine(), request.base.weights).config
-        weights = [p.weight for p in request.base.parsed_prompts()] + [style.weight for style in work.styles]
-        photo = self._any(plan.todo, request)
-        seconds = None
-        if photo is not None:
-            foresight = Foresight(work.base.config(machine.models), machine, photo, weights, [None])
-            seconds = None if foresight.seconds is None else foresight.seconds * len(plan.todo)
+        seconds = seconds_of(plan.todo, request, work, machine)
         photos = len({job.photo for job in plan.todo})
         there = f"; {account.told()}" if plan.known else ""
         told = "drawn" if drawn else str(account.seed)
@@ -225,30 +109,23 @@ class ManySession:
         for job in plan.todo:
             self.console.written(Path(job.output), planned=True)
 
-    def _any(self, jobs: Sequence[Job], request: ManyRequest) -> LoadedImage | None:
-        """A photo that can be read: its size stands for that of all."""
-        for job in jobs[:_TRIED]:
-            try:
-                one = dataclasses.replace(request.base, image=job.photo)
-                return read_photo(one, Session(Console(quiet=True), self.models).notices)
-            except InputImageError:
-                continue
-        return None
-
     # --- the pictures ------------------------------------------------------------------------------------------------
-    def _carry_out(
-        self, request: ManyRequest, work: StylizeWork, jobs: Iterable[Job], through: Sequence[Outcome]
-    ) -> None:
+    def _carry_out(self, request: ManyRequest, work: StylizeWork, plan: Plan | None, jobs: Iterable[Job]) -> None:
+        """Makes the pictures of the jobs, which are the plan's, or without one those that come."""
         account, console = self.account, self.console
         self._begin(request, work)
         account.running = True
         try:
-            if request.streamed or jobs:
+            if plan is None or plan.todo:
                 stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
                 prompts = request.base.parsed_prompts()
                 self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
+            if plan is not None and plan.todo:
+                seconds = seconds_of(plan.todo, request, work, stylizer.networks.machine)
+                if seconds is not None and seconds > TELL:
+                    console.say(f"About {duration(seconds)} for {len(plan.todo)} pictures", "dim")
             with display(console, account) as shown:
-                for outcome in through:
+                for outcome in () if plan is None else plan.known:
                     self._tell(outcome, shown)
                 if account.counts[SKIPPED] and account.total is not None:
                     console.say(f"{account.counts[SKIPPED]} of {account.total} pictures are there already.")
@@ -334,7 +211,3 @@ class ManySession:
             f"{account.counts[FAILED]} of {count} pictures failed{where}.",
             "Mend or leave out those photos; --retry-failed tries them again.",
         )
-
-
-def _place(path: str) -> str:
-    return os.path.realpath(path)

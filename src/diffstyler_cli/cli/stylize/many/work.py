@@ -22,6 +22,7 @@ from ...models import LoadedModels
 from ...speeds import LATEST
 from ...terminal.console import Console
 from ...terminal.errors import explain
+from ...terminal.notices import Notices
 from ..account import Picture
 from ..foresight import Foresight
 from ..outputs import Outputs
@@ -161,7 +162,7 @@ class StylizeWork:
     def _styles_of(self, job: Job, request: Request) -> Sequence[StylePicture]:
         if "style_images" not in job.own:
             return self.styles
-        return read_styles(request, Session(Console(quiet=True), self.models).notices)
+        return read_styles(request, Notices(Console(quiet=True)))
 
     # --- the three steps ---------------------------------------------------------------------------------------------
     def read(self, job: Job) -> _Making | Outcome:
