@@ -241,6 +241,18 @@ def test_killed_at_any_moment_the_set_is_whole_in_the_end(photo: Path) -> None:
             assert one.tobytes() == other.tobytes()
 
 
+def test_at_a_terminal_the_style_is_asked_for_after_all_else_is_right(terminal: Any, photo: Path) -> None:
+    folder_of(photo, 2)
+    window = terminal("stylize", "photos")
+    assert window.end() == 2
+    assert "Several pictures need a folder to go to." in window.text()
+    window = terminal("stylize", "photos", "-o", "out", *QUICK)
+    window.see("Which style?")
+    window.press("\r")
+    window.see("2 done, in out")
+    assert window.end() == 0
+
+
 def test_at_a_terminal_one_display_with_counts_and_time_left(terminal: Any, photo: Path) -> None:
     folder_of(photo, 4)
     Path("photos/zz.png").write_bytes(b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from cli_harness import QUICK, Outcome
 
+from diffstyler_cli.batch.jobs import Outcome as Outcome_
 from diffstyler_cli.images.metadata import read_recipe
 
 Cli = Callable[..., Outcome]
@@ -232,6 +234,16 @@ def test_a_manifest_of_nonsense_and_a_torn_line_harm_nothing(cli: Cli, photos: P
     assert "2 of 2 pictures are there already" in cli("stylize", "photos", "oil", "-o", "out", *QUICK).err
 
 
+def test_pictures_that_were_made_here_are_no_photos_of_the_next_run(cli: Cli, photos: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(photos)
+    assert cli("stylize", ".", "oil", "-o", ".", *QUICK).code == 0
+    outcome = cli("stylize", "*.png", "oil", "-o", ".", *QUICK)
+    assert (outcome.code, outcome.out) == (0, b"")
+    assert "2 of the photos are pictures that were made here, and are left out." in outcome.err
+    assert pictures(".") == ["a-oil.png", "a.png", "b-oil.png", "b.png", "sub/c.png"]
+    assert cli("stylize", "a-oil.png", "b-oil.png", "oil", "-o", ".", *QUICK).code == 3
+
+
 # --- what fails ------------------------------------------------------------------------------------------------------
 def hostile(folder: Path) -> None:
     """Beside a.png and b.png: seven files that are no usable pictures."""
@@ -356,6 +368,43 @@ def test_one_entry_in_the_history_for_the_whole_run(cli: Cli, photos: Path) -> N
     entries = json.loads(cli("inspect", "--last", "--json").out)["pictures"]
     assert (entries[0]["path"], entries[0]["pictures"]) == (str(Path("out").absolute()), 2)
     assert "out" in cli("inspect", "--last").out.decode()
+
+
+class Elsewhere:
+    """An engine whose work, jobs and outcomes all go through bytes, as those of another process do."""
+
+    def run(self, jobs: Any, work: Any, tell: Any) -> None:
+        work = pickle.loads(pickle.dumps(work))
+        for job in pickle.loads(pickle.dumps(list(jobs))):
+            try:
+                outcome = work.read(job)
+                if not isinstance(outcome, Outcome_):
+                    outcome = work.write(job, work.make(job, outcome))
+            except Exception as error:
+                outcome = work.failed(job, error)
+            tell(pickle.loads(pickle.dumps(outcome)))
+
+
+def test_another_engine_leaves_the_same_files_recipes_and_account(
+    cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile(photos)
+    words = ("photos", "oil", "woodcut:2", "--each", "--style-image", "photo.png", "--strict", *SEED, *QUICK)
+    here = cli("stylize", *words, "-o", "here")
+    monkeypatch.setattr("diffstyler_cli.cli.stylize.many.session.LocalEngine", Elsewhere)
+    there = cli("stylize", *words, "-o", "there")
+    assert (here.code, there.code) == (6, 6)
+    assert pictures("here") == pictures("there") != []
+    for name in pictures("here"):
+        recipes = [read_recipe(Path(folder) / name) or {} for folder in ("here", "there")]
+        assert [recipe.pop("timings") != {} for recipe in recipes] == [True, True]
+        assert recipes[0] == recipes[1]
+    kept = ("file", "status", "asked", "input", "error", "seed", "prompts", "losses", "size")
+    assert [[row.get(name) for name in kept] for row in rows("here")] == [
+        [row.get(name) for name in kept] for row in rows("there")
+    ]
+    again = cli("stylize", *words, "-o", "here")
+    assert (again.code, again.out) == (6, b""), "and either goes on where the other was"
 
 
 # --- what has one photo in mind --------------------------------------------------------------------------------------

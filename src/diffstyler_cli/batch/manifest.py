@@ -87,6 +87,11 @@ class Known:
                 kept = ("status", "asked", "input", "output_state", "code", "error", "advice")
                 self._rows[row["file"]] = tuple(row.get(name) for name in kept)
 
+    def made(self, file: str) -> bool:
+        """Whether a file is a picture that was made."""
+        seen = self.of(file)
+        return seen is not None and seen.status == "done"
+
     def of(self, file: str) -> Seen | None:
         """What is known of a picture by its path in the folder."""
         row = self._rows.get(file)

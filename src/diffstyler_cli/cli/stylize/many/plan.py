@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ....batch.done import State
 from ....batch.inputs import Found, Photo, find_photos, listed
 from ....batch.jobs import Job, Outcome
+from ....batch.manifest import Known
 from ....batch.names import check_names
 from ....config import MachineConfig
 from ....errors import InputImageError, OutputError, UsageError
@@ -24,7 +25,7 @@ from ..operands import FOLDER
 from ..reading import read_photo
 from ..typed import is_photo_like
 from .request import ManyRequest
-from .work import StylizeWork, other
+from .work import StylizeWork, file_in, other
 
 if TYPE_CHECKING:
     from ....images import LoadedImage
@@ -73,6 +74,17 @@ def _list(path: str) -> list[str]:
     if not photos:
         raise UsageError(f"The list {cut(path)} names no photo.", "Write one a line.")
     return photos
+
+
+def without_results(photos: Sequence[Photo], known: Known, folder: Path | None, notices: Notices) -> list[Photo]:
+    """The photos but for pictures of earlier runs, which lie among them where the folder of both is one."""
+    made = [folder is not None and known.made(file_in(folder, photo.path)) for photo in photos]
+    kept = [photo for photo, was_made in zip(photos, made, strict=True) if not was_made]
+    if len(kept) < len(photos):
+        notices.add(f"{len(photos) - len(kept)} of the photos are pictures that were made here, and are left out.")
+    if photos and not kept:
+        raise InputImageError("All of the photos are pictures that were made here.", "Name the photos themselves.")
+    return kept
 
 
 def check_folder(folder: Path | None) -> None:

@@ -26,7 +26,7 @@ from ..reading import read_styles
 from ..session import DRAWN_SEEDS, doubts
 from .account import ManyAccount
 from .live import Display, display
-from .plan import Plan, check_folder, find, make_plan, seconds_of
+from .plan import Plan, check_folder, find, make_plan, seconds_of, without_results
 from .request import ManyRequest
 from .resident import Reads, jobs_of
 from .work import StylizeWork
@@ -66,7 +66,7 @@ class ManySession:
         if request.streamed:
             self._carry_out(request, work, None, jobs_of(request, seed, read))
             return
-        plan = make_plan(request, work, found.photos, seed)
+        plan = make_plan(request, work, without_results(found.photos, known, folder, self.notices), seed)
         account.total = len(plan.todo) + len(plan.known)
         if request.base.dry_run:
             self._foretell(request, work, plan, drawn="seed" not in request.base.settings and seed != known.seed)
@@ -79,9 +79,7 @@ class ManySession:
         given = request.base.settings.get("seed")
         if given is not None:
             return int(given)
-        if known.seed is not None and not request.base.force:
-            return known.seed
-        return random.SystemRandom().randrange(DRAWN_SEEDS)
+        return random.SystemRandom().randrange(DRAWN_SEEDS) if known.seed is None else known.seed
 
     def _foretell(self, request: ManyRequest, work: StylizeWork, plan: Plan, *, drawn: bool) -> None:
         """Says what would be done, for --dry-run; `drawn`: the run itself will draw another seed."""

@@ -109,11 +109,25 @@ class StylizeWork:
         self.known = known
         self.force = force
         self.retry = retry
-        self.watch: Callable[[Job, Progress], None] = lambda job, event: None
-        self.limit = MAX_PIXELS if base.max_pixels is None else base.max_pixels
         self.model_set = models.chosen(base.machine(), base.weights)
+        self._start()
+
+    def _start(self) -> None:
+        self.watch: Callable[[Job, Progress], None] = lambda job, event: None
+        self.limit = MAX_PIXELS if self.base.max_pixels is None else self.base.max_pixels
         self._asked: dict[tuple[Any, ...], Asked] = {}
         self._learned = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs for the same work; it loads models of its own, and knows pictures by recipes."""
+        plain = ("base", "styles", "folder", "force", "retry", "model_set")
+        return {name: getattr(self, name) for name in plain} | {"strict": self.console.strict}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.console = Console(quiet=True, json=True, strict=state.pop("strict"))
+        self.models, self.known = LoadedModels(), Known(None)
+        vars(self).update(state)
+        self._start()
 
     # --- what a job is -----------------------------------------------------------------------------------------------
     def request_of(self, job: Job) -> Request:
@@ -156,8 +170,7 @@ class StylizeWork:
 
     def file_of(self, output: str) -> str:
         """A picture's path as the manifest has it: within the folder, or whole."""
-        path = os.path.relpath(output, self.folder) if self.folder else os.path.abspath(output)
-        return text_of(os.path.abspath(output) if path.startswith("..") else path)
+        return text_of(os.path.abspath(output)) if self.folder is None else file_in(self.folder, output)
 
     def _styles_of(self, job: Job, request: Request) -> Sequence[StylePicture]:
         if "style_images" not in job.own:
@@ -182,8 +195,7 @@ class StylizeWork:
 
     def make(self, job: Job, read: _Making) -> tuple[_Making, Picture]:
         """The picture; the models are loaded with the first."""
-        stylizer = self.models.stylizer
-        assert stylizer is not None
+        stylizer = self.models.load(self.base.machine(), self.base.weights, self.console, Notices(self.console))
         if not set(job.prompts) <= set(self.base.prompts):  # those of the run are checked before it
             read.one.notices.add(stylizer.check_prompts(read.parts.prompts))
         self._learned += 1
@@ -265,6 +277,12 @@ def _system_error(error: BaseException) -> int | None:
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__
     return None if cause is None else cause.errno
+
+
+def file_in(folder: Path, output: str) -> str:
+    """A picture's path within the folder, as the manifest has it; the whole path of one that lies elsewhere."""
+    path = os.path.relpath(output, folder)
+    return text_of(os.path.abspath(output) if path.startswith("..") else path)
 
 
 def other(output: str, differences: Sequence[str]) -> tuple[str, str]:
