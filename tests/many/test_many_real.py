@@ -48,6 +48,14 @@ def test_a_picture_of_many_is_that_of_one(lite_cli: Cli) -> None:
     assert code == 0, err
 
 
+def test_a_prompt_of_only_unknown_words_leaves_nothing(lite_cli: Cli) -> None:
+    made_photos(2)
+    code, out, err = lite_cli("stylize", "photos", "xqzzy vwkrp", "-o", "out", *TINY)
+    assert (code, out) == (2, "")
+    assert "xqzzy vwkrp" in err
+    assert not Path("out").exists()
+
+
 def test_jobs_of_other_settings_style_images_and_unknown_words(lite_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     made_photos(2)
     jobs = [

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Asked:
         """The same with more of what only the manifest can hold."""
         return Asked(self.table, {**self.more, **more})
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A short text that is another one for another table."""
         text = json.dumps([self.table, self.more], sort_keys=True)

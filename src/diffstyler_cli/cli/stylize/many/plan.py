@@ -104,9 +104,9 @@ def check_folder(folder: Path | None) -> None:
 def make_plan(request: ManyRequest, work: StylizeWork, photos: Sequence[Photo], seed: int) -> Plan:
     """Every picture with its name. Raises `UsageError` where two have one, or another picture has it already."""
     jobs = list(_jobs(request, photos, seed))
-    inputs = {_place(path) for path in (*(photo.path for photo in photos), *map(str, request.base.inputs()))}
+    inputs = {_file(path) for path in (*(photo.path for photo in photos), *map(str, request.base.inputs()))} - {None}
     template = request.names()
-    check_names(((job.photo, job.output) for job in jobs), template, lambda output: _place(output) in inputs)
+    check_names(((job.photo, job.output) for job in jobs), template, lambda output: _file(output) in inputs)
     _check_formats(jobs, template.has_format)
     todo: list[Job] = []
     through: list[Outcome] = []
@@ -174,5 +174,10 @@ def _any(jobs: Sequence[Job], request: ManyRequest) -> LoadedImage | None:
     return None
 
 
-def _place(path: str) -> str:
-    return os.path.realpath(path)
+def _file(path: str) -> tuple[int, int] | None:
+    """What tells a file from every other one, by whatever name; None where there is none."""
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return state.st_dev, state.st_ino

@@ -111,17 +111,16 @@ class ManySession:
     def _carry_out(self, request: ManyRequest, work: StylizeWork, plan: Plan | None, jobs: Iterable[Job]) -> None:
         """Makes the pictures of the jobs, which are the plan's, or without one those that come."""
         account, console = self.account, self.console
+        if plan is None or plan.todo:
+            stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
+            prompts = request.base.parsed_prompts()
+            self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
+            seconds = seconds_of(plan.todo if plan else (), request, work, stylizer.networks.machine)
+            if plan is not None and seconds is not None and seconds > TELL:
+                console.say(f"About {duration(seconds)} for {len(plan.todo)} pictures", "dim")
         self._begin(request, work)
         account.running = True
         try:
-            if plan is None or plan.todo:
-                stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
-                prompts = request.base.parsed_prompts()
-                self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
-            if plan is not None and plan.todo:
-                seconds = seconds_of(plan.todo, request, work, stylizer.networks.machine)
-                if seconds is not None and seconds > TELL:
-                    console.say(f"About {duration(seconds)} for {len(plan.todo)} pictures", "dim")
             with display(console, account) as shown:
                 for outcome in () if plan is None else plan.known:
                     self._tell(outcome, shown)
