@@ -138,7 +138,7 @@ def command(
     if list_styles:
         words = ["inspect", "--styles", *["--json"] * call.console.json, *["-q"] * call.console.quiet]
         raise typer.Exit(call.state.dispatch(words))
-    said = [*(named or ()), *(styles or ()), *read_prompts(file_of_words)]
+    said = [*(named or ()), *(styles or ()), *read_prompts(file_of_words, taken="-" in (str(image), str(from_file)))]
     operands = sort_operands(
         None if image is None else str(image),
         prompts or (),

@@ -86,11 +86,16 @@ def sort_operands(
     return Operands(photos, tuple(map(readable, words[len(photos) - 1 :])), said, notice)
 
 
-def read_prompts(file: Path | None) -> list[str]:
-    """The lines of a file of prompts that say something; none without a file. Raises `UsageError`."""
+def read_prompts(file: Path | None, *, taken: bool) -> list[str]:
+    """The lines of a file of prompts that say something; none without a file. Raises `UsageError`.
+
+    `taken`: photos come from standard input.
+    """
     if file is None:
         return []
     if str(file) == "-":
+        if taken:
+            raise UsageError("Photos and prompts both want standard input.", "Write the prompts into a file.")
         if sys.stdin is None or is_terminal(sys.stdin):
             raise UsageError("--prompt-file - reads standard input, which is a terminal.", "Pipe the prompts in.")
         data = sys.stdin.buffer.read(LARGEST + 1)
