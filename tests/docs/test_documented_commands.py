@@ -71,8 +71,19 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (photo.parent / "config.toml").write_text(example)
     monkeypatch.setenv("DIFFSTYLER_CONFIG", str(photo.parent / "config.toml"))
     monkeypatch.setenv("DIFFSTYLER_CACHE_DIR", str(photo.parent / "cache"))
-    (photo.parent / "docs/pictures").mkdir(parents=True)
-    for name in ("photo.jpg", "other.jpg", "chameleon.jpg", "docs/pictures/macaws.jpg"):
+    for name in ("docs/pictures", "holiday/lake", "trip"):
+        (photo.parent / name).mkdir(parents=True)
+    for name in (
+        "a.jpg",
+        "b.jpg",
+        "holiday/1.jpg",
+        "holiday/lake/2.jpg",
+        "trip/1.jpg",
+        "photo.jpg",
+        "other.jpg",
+        "chameleon.jpg",
+        "docs/pictures/macaws.jpg",
+    ):
         Image.open(photo).save(photo.parent / name)
     masks = {"face.png": (10, 5, 20, 15), "sky.png": (0, 0, 40, 12), "sea.png": (0, 12, 40, 30)}
     masks |= {
@@ -113,6 +124,8 @@ SWEEPS = [pair for pair in HERE if pair[1].startswith("diffstyler sweep")]
 def test_a_documented_command_works(cli: Callable[..., Outcome], folder: Path, document: str, line: str) -> None:
     if re.search(r"\binspect out\.png", line):
         assert cli("stylize", "photo.png", "woodcut", *QUICK, "-q", "-o", "out.png").code == 0
+    if line.startswith("diffstyler inspect out/"):
+        assert cli("stylize", "holiday", "woodcut", *QUICK, "-q", "-o", "out").code == 0
     if re.search(r"[|>]|&&", line):
         in_shell(folder, line)
     else:

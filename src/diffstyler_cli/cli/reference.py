@@ -31,6 +31,7 @@ diffstyler stylize photo.png "oil painting"                 # -> photo-oil-paint
 diffstyler stylize photo.png "ukiyo-e woodblock print:2" "misty morning" -o out.png
 cat photo.png | diffstyler stylize - "pencil sketch" -o - > sketch.png
 diffstyler stylize photo.png woodcut --mask face.png --invert-mask    # everything but the face (docs/places.md)
+diffstyler stylize holiday/ "watercolor" -o out/            # many photos: many.md
 diffstyler stylize                                          # asks for the photo and the style
 diffstyler sweep photo.png "oil painting" --lambda 0:1:0.25 --t1 1.0x,1.2x,1.4x,1.6x
 diffstyler sweep --lambda 0:1:0.25                          # the built-in sample photo, "oil painting"
@@ -62,10 +63,11 @@ STREAMS = """\
 ## Streams
 
 Standard output carries results only: the paths written, one a line, as soon as each is there; with `--json` one JSON
-document; with `-o -` a picture's PNG bytes, never to a terminal. In a pipe a path is printed as its exact bytes; on a
-terminal its control characters are escaped. Everything else goes to standard error: progress, the table of the losses,
-notices, questions, errors. `-q` silences all but errors. The result of a dry run is the paths that the run itself would
-print; the rest of its plan is on standard error, or in the JSON document.
+document (where there are many photos a line a picture, [many.md](many.md)); with `-o -` a picture's PNG bytes, never to
+a terminal. In a pipe a path is printed as its exact bytes; on a terminal its control characters are escaped.
+Everything else goes to standard error: progress, the table of the losses, notices, questions, errors. `-q` silences
+all but errors. The result of a dry run is the paths that the run itself would print; the rest of its plan is on
+standard error, or in the JSON document.
 
 Where standard error is a terminal, bars and the table move; elsewhere, and with `TERM=dumb`, there is a plain line now
 and then. `NO_COLOR` is honoured, and so are terminals that cannot show Unicode.
@@ -103,7 +105,8 @@ holds paths and prompts, and no credentials.
 JSON = """\
 ## The JSON document
 
-This is the document of `stylize`; that of `inspect`, and the recipe inside, are in [metadata.md](metadata.md).
+This is the document of `stylize` with one photo; that of many photos is in [many.md](many.md), that of `inspect`, and
+the recipe inside, in [metadata.md](metadata.md).
 
 With `--json` there is exactly one document, also after an error or an interruption, unless the command line itself
 could not be read. It is ASCII. Fields may be added; `schema` changes when one changes its meaning or goes.

@@ -23,7 +23,10 @@ WHAT = "What to do"
 ALONE = ("--styles", "--config", "--last")
 """What takes no FILE."""
 
-INPUTS = 'Pictures or sweep folders; "-" reads a picture from standard input. None: this machine and its models.'
+INPUTS = (
+    'Pictures, or folders of a sweep or of many pictures; "-" reads a picture from standard input. '
+    "None: this machine and its models."
+)
 COMMAND = "Print the command line that makes the picture again, and nothing else."
 REPLAY = "Make the picture again, and say whether every pixel is the same."
 PLOT = "Draw the losses by step, of one picture or of several, as a .png, .jpg, .webp, .avif or .tiff file."
@@ -31,6 +34,7 @@ STYLES = "Show the styles that the built-in models know: names, scores, limits."
 CONFIG = "Show every setting in force, and where it comes from: configuration file, environment, or built in."
 LAST = "Show the last 10 pictures made here, with the commands that make them again; --last 50 shows 50."
 COMPARE = "Of two pictures: how their recipes differ, and the scores of both."
+PAGE_OF = "Write index.html into a folder of many pictures: a contact sheet, each beside its photo."
 PHOTO = "With --command, --replay or --compare: the photo, if it is not beside the picture; another one is made alike."
 OUTPUT = "With --replay or --command: where the picture goes. (default with --replay beside it, as NAME-replay)"
 FORCE = "With --replay or --plot: write over an existing file."
@@ -59,6 +63,7 @@ def command(
     replay: Annotated[bool, option(WHAT, REPLAY, "--replay")] = False,
     plot: Annotated[Path | None, option(WHAT, PLOT, "--plot", takes="PATH")] = None,
     compare: Annotated[bool, option(WHAT, COMPARE, "--compare")] = False,
+    page: Annotated[bool, option(WHAT, PAGE_OF, "--page")] = False,
     styles: Annotated[bool, option(WHAT, STYLES, "--styles")] = False,
     config: Annotated[bool, option(WHAT, CONFIG, "--config")] = False,
     last: Annotated[bool, option(WHAT, LAST, "--last")] = False,
@@ -92,6 +97,7 @@ def command(
         "--replay": replay,
         "--plot": plot is not None,
         "--compare": compare,
+        "--page": page,
         "--styles": styles,
         "--config": config,
         "--last": last,
@@ -119,6 +125,10 @@ def _act(job: Job, action: str, plot: Path | None) -> None:
         from .plot import draw
 
         draw(job, plot)
+    elif action == "--page":
+        from .many import write_pages
+
+        write_pages(job)
     elif action == "--styles":
         from .styles import show_styles
 

@@ -41,7 +41,7 @@ def show_last(job: Job, count: int) -> None:
 def _show(job: Job, entry: Entry) -> None:
     where = "(standard output)" if entry.path is None else brief(entry.path, 400)
     size = f"{entry.size[0]} × {entry.size[1]}"
-    count = f"{entry.pictures} pictures of " if entry.kind == "sweep" else ""
+    count = f"{entry.pictures} pictures of " if entry.kind == "sweep" or entry.pictures > 1 else ""
     head = Text.assemble(f"{entry.time:%Y-%m-%d %H:%M}  ", (where, "bold"), ("  missing" * entry.missing, "red"))
     job.console.report(head)
     prompts = ", ".join(f'"{brief(prompt)}"' for prompt in entry.prompts)

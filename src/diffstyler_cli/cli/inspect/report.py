@@ -102,8 +102,17 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
 
 
 def _sweep(job: Job, folder: Path) -> dict[str, Any]:
+    from ...batch.summary import read_summary
+    from .many import report as many_report
     from .sweeps import read_sweep, report
 
+    summary = read_summary(folder)
+    if summary is not None:
+        job.console.report(many_report(summary))
+        if job.console.quiet:
+            for row in summary.done:
+                job.console.written(summary.place(row))
+        return {"path": str(folder), "many": summary.to_json()}
     sweep = read_sweep(folder)
     job.console.report(report(sweep))
     if job.console.quiet:

@@ -27,7 +27,6 @@ from ..options import (
     option,
     prompt_argument,
     prompt_option,
-    readable,
     whole,
 )
 from ..scaffold import Call, scaffold
@@ -35,6 +34,9 @@ from ..terminal.console import is_terminal
 from ..terminal.help import Page
 from ..terminal.shell import joined as shell_words
 from . import masks
+from .many.command import ManyRequest, stylize_many
+from .many.operands import read_prompts, sort_operands
+from .many.options import Each, FromFile, NameTemplate, PromptFile, Recursive, RetryFailed
 from .operands import check_operands, only_a_style
 from .request import Request, check, without_idle
 from .wording import Reader
@@ -46,9 +48,9 @@ SUMMARY = "Stylise a photo by a prompt."
 
 MOST_VARIATIONS = 999
 
-PHOTO = 'The photo; "-" reads standard input. Asked for if left out.'
+PHOTO = 'Photos or folders; "-" reads standard input. Asked for if left out.'
 LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
-PROMPT = "A prompt, said outright; repeatable, blended with those that follow the photo."
+PROMPT = "A prompt, said outright; repeatable, blended. All arguments are photos then."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
     'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output. '
@@ -84,7 +86,7 @@ PAGE = Page(
     (
         'diffstyler stylize photo.png "oil painting"',
         'diffstyler stylize photo.png "woodcut:2" "misty sea"',
-        "diffstyler stylize - woodcut -o - < photo.png > out.png",
+        'diffstyler stylize holiday/ "watercolor" -o out/',
         "diffstyler stylize  # asks for the photo and the style",
     ),
     (
@@ -117,6 +119,12 @@ def command(
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     dry_run: Annotated[bool, option(FILES, DRY_RUN, "--dry-run")] = False,
+    file_of_words: PromptFile = None,  # no name with "prompt" in it: it is a path (places.check_log)
+    from_file: FromFile = None,
+    recursive: Recursive = False,
+    each: Each = False,
+    template: NameTemplate = None,
+    retry: RetryFailed = False,
     list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
@@ -138,9 +146,18 @@ def command(
     if list_styles:
         words = ["inspect", "--styles", *["--json"] * call.console.json, *["-q"] * call.console.quiet]
         raise typer.Exit(call.state.dispatch(words))
+    said = [*(named or ()), *(styles or ()), *read_prompts(file_of_words, taken="-" in (str(image), str(from_file)))]
+    operands = sort_operands(
+        None if image is None else str(image),
+        prompts or (),
+        said,
+        call.state.arguments,
+        as_typed=as_typed,
+        listed=from_file is not None,
+    )
     request = Request(
-        image=None if image is None else str(image),
-        prompts=tuple(map(readable, [*(prompts or ()), *(named or ()), *(styles or ())])),
+        image=operands.photos[0] if operands.photos else None,
+        prompts=(*operands.blended, *operands.said),
         style_images=tuple(style_images or ()),
         palette=None if palette is None else str(palette),
         places=masks.places_of(mask, invert_mask, feather, regions, lambda_mask),
@@ -160,19 +177,26 @@ def command(
         dry_run=dry_run,
     )
 
+    if operands.several or from_file is not None or each or recursive or template is not None or retry:
+        many = ManyRequest(
+            request, operands.photos, None if from_file is None else str(from_file), recursive, each, template, retry
+        )
+        stylize_many(call, many, operands, as_typed=as_typed, show=show, interactive=interactive)
+        return
+
     from .session import Session
 
     session = Session(call.console, call.state.models)
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, show=show, interactive=interactive)
     if not as_typed:
-        check_operands(request, call.state.arguments)
+        check_operands(request, call.state.arguments, operands.photos)
         request = _style_alone(call, session, request)
     request = without_idle(request, call.lent)
     check(request)
     reader = None if as_typed else Reader(call.console, session.notices, call.may_ask and request.output != "-")
     if reader is not None:
-        request = reader.read(request, len(request.prompts) - len([*(named or ()), *(styles or ())]))
+        request = reader.read(request, len(operands.blended))
     _run(call, session, request, reader, show=show, interactive=interactive)
 
 

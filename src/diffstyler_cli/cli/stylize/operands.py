@@ -23,17 +23,20 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 _FETCHED = ("http", "https", "ftp", "ftps", "sftp")
 """Schemes that curl knows."""
 _NAMED = ("-p", "--prompt", "--style")
+FOLDER = "pictures"
+"""In a line to type, for the folder of several pictures."""
 MOST_NAMED = 4
 """Photos that a loop names one by one."""
 
 
-def check_operands(request: Request, typed: Sequence[str]) -> None:
-    """Raises `UsageError` where a photo and prompts do not stand in their places.
+def check_operands(request: Request, typed: Sequence[str], photos: Sequence[str] | None = None) -> None:
+    """Raises `UsageError` where photos and prompts do not stand in their places.
 
     Args:
         typed: the command line after `diffstyler`, as it came.
+        photos: of a command that takes several, those that stand first; `request` has the first of them.
     """
-    line = _Line(request, typed)
+    line = _Line(request, typed, photos)
     _check_address(line)
     pictures = [text for text in line.texts if is_picture_name(text)]
     if not pictures:
@@ -45,6 +48,8 @@ def check_operands(request: Request, typed: Sequence[str]) -> None:
             f"The photo comes first, then the prompt: {cut(str(image))} is no file.",
             f"Did you mean: {line.with_photo_first(pictures[0])}",
         )
+    if photos is not None and (no_photo or len(pictures) < len(line.texts)):
+        _check_several(line, pictures, no_photo)
     first = pictures[0]
     if not os.path.exists(first):
         raise UsageError(
@@ -59,6 +64,23 @@ def check_operands(request: Request, typed: Sequence[str]) -> None:
     raise UsageError(
         f"{cut(first)} is a picture, where a prompt should stand: one photo a run.",
         f"For several: {line.loop([str(image), *pictures])}",
+    )
+
+
+def _check_several(line: _Line, pictures: Sequence[str], no_photo: bool) -> None:
+    """Raises `UsageError` where there are pictures among the prompts, and other prompts beside them."""
+    gone = next((text for text in pictures if not os.path.exists(text)), None)
+    if gone is not None:
+        raise UsageError(f"There is no file {cut(gone)}.", f"Without it: {line.without([gone])}")
+    words = [text for text in line.texts if text not in pictures]
+    if no_photo:
+        raise UsageError(
+            f"The photos come first, then the prompts: {cut(str(line.request.image))} is no file.",
+            f"Did you mean: {line.in_folder(pictures, [str(line.request.image), *words])}",
+        )
+    raise UsageError(
+        f"The photos come first, then the prompts: {cut(pictures[0])} stands among the prompts.",
+        f"Did you mean: {line.in_folder([*line.photos, *pictures], words)}",
     )
 
 
@@ -82,6 +104,11 @@ def refuse_addresses(paths: Iterable[str], typed: Sequence[str], option: str) ->
         raise UsageError(
             f"{option} takes a file, and {cut(address)} is an address.", f"Get it first: curl -LO {quoted(address)}"
         )
+
+
+def names_output(typed: Sequence[str]) -> bool:
+    """Whether a command line says where the result goes."""
+    return any(word.startswith(("-o", "--output")) for word in typed)
 
 
 def raw(path: str, typed: Sequence[str]) -> str:
@@ -113,9 +140,10 @@ def _check_address(line: _Line) -> None:
 class _Line:
     """A command line whose operands are put in other places."""
 
-    def __init__(self, request: Request, typed: Sequence[str]) -> None:
+    def __init__(self, request: Request, typed: Sequence[str], photos: Sequence[str] | None = None) -> None:
         self.request = request
         self.typed = list(typed)
+        self.photos = [str(request.image)] if photos is None else list(photos)
         self.texts = [parse_prompt(prompt).text for prompt in request.prompts]
 
     def with_photo(self, photo: str) -> str:
@@ -131,6 +159,17 @@ class _Line:
     def with_style_image(self, picture: str) -> str:
         """The line with `picture` as a style image."""
         return self._line([str(self.request.image), "--style-image", picture])
+
+    def without(self, texts: Sequence[str]) -> str:
+        """The line without some of the prompts, and with a folder where there are several photos."""
+        words = [word for word, text in zip(self._prompts(), self.texts, strict=True) if text not in texts]
+        return self._line([*self.photos, *words]) if len(self.photos) == 1 else self.in_folder(self.photos, words)
+
+    def in_folder(self, photos: Sequence[str], prompts: Sequence[str]) -> str:
+        """The line with these photos and prompts, and a folder for the pictures where it names none."""
+        words = {text: word for word, text in zip(self._prompts(), self.texts, strict=True)}
+        line = self._line([*photos, *(words.get(text, text) for text in prompts)])
+        return line if names_output(self.typed) else f"{line} -o {FOLDER}"
 
     def loop(self, photos: Sequence[str]) -> str:
         """A shell's loop over the photos."""
@@ -151,7 +190,7 @@ class _Line:
     def _line(self, operands: Sequence[str]) -> str:
         """The line with these operands in the place of its own, quoted for a shell."""
         rest, place = list(self.typed), len(self.typed)
-        for operand in [str(self.request.image), *self.request.prompts]:
+        for operand in [*self.photos, *self.request.prompts]:
             index = next((i for i, word in enumerate(rest) if i and _same(word, operand)), None)
             if index is not None:
                 first = index - (rest[index - 1] in _NAMED)

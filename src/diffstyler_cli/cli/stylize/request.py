@@ -129,13 +129,13 @@ class Request:
             words += ["--frame", str(self.frame)]
         if self.max_pixels is not None:
             words += ["--max-pixels", str(self.max_pixels)]
-        words += ["--as-typed"] * self._as_typed()
+        words += ["--as-typed"] * self.reads_otherwise()
         words += ["--no-metadata"] * (not self.metadata) + ["--force"] * self.force
         # a prompt that starts with "-" has to stand behind "--"
         last = any(word.startswith("-") for word in self.prompts)
         return [command, *([*words, "--", *operands] if last else [*operands, *words])]
 
-    def _as_typed(self) -> bool:
+    def reads_otherwise(self) -> bool:
         """Whether these prompts, typed anew, would be taken for others."""
         machine = self.machine()
         texts = [*self.prompts, *masks.prompts(self.places)]

@@ -6,12 +6,13 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig
-from ...errors import InputImageError, NumericalError, OutputError
+from ...errors import NumericalError, OutputError
 from ...t1 import LONG, T1
 from ..history import note
 from ..models import LoadedModels
@@ -23,17 +24,17 @@ from ..terminal.notices import Notices
 from . import masks
 from .account import Picture, PicturesAccount
 from .outputs import Outputs, check_outputs, plan_outputs
+from .reading import read_inputs, read_palette, saving_of
 from .request import Request
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from ...images import LoadedImage, Saving
+    from ...images import LoadedImage
     from ...pipeline import Progress, Stylizer, StylizeResult
     from ...pipeline.places import PlaceMaps
     from ...pipeline.style_images import StylePicture
     from ...prompts import Prompt
     from .foresight import Foresight
+    from .live import Display
 
 DRAWN_SEEDS = 2**31
 """Seeds are drawn below this: short enough to copy by hand."""
@@ -191,14 +192,25 @@ class Session:
     def _make(
         self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight
     ) -> Picture:
+        picture = self._draw(job, stylizer, config, output, foresight)
+        began = time.monotonic()
+        picture = self._put(picture, job)
+        picture.timings["write"] = time.monotonic() - began
+        return picture
+
+    def _draw(
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight | None
+    ) -> Picture:
+        """Makes a picture and writes nothing; `foresight` learns what it took."""
         request = job.request
         result = self._watch(job, stylizer, config)
         if request.quality is not None:
             result = dataclasses.replace(result, recipe={**result.recipe, "quality": request.quality})
         self.notices.add(stylizer.notices)
         timings = dict(result.recipe["timings"])
-        foresight.learn(timings)
-        picture = Picture(
+        if foresight is not None:
+            foresight.learn(timings)
+        return Picture(
             path=output,
             image=result.image,
             seed=result.seed,
@@ -211,10 +223,6 @@ class Session:
             command=dataclasses.replace(request.with_settings(seed=result.seed), variations=1).command_line(),
             saving=saving_of(request, job.source, result.image),
         )
-        began = time.monotonic()
-        picture = self._put(picture, job)
-        timings["write"] = time.monotonic() - began
-        return picture
 
     def _put(self, picture: Picture, job: _Job) -> Picture:
         """Writes a picture to its file or to standard output, and notes it.
@@ -271,10 +279,9 @@ class Session:
 
     def _watch(self, job: _Job, stylizer: Stylizer, config: StylizeConfig) -> StylizeResult:
         from ...pipeline import Finished
-        from .live import display
 
         request = job.request
-        with display(self.console, preview=request.preview and self._can_preview) as show:
+        with self._display(preview=request.preview and self._can_preview) as show:
             more: dict[str, Any] = {"style_images": job.style_images, "palette": job.palette, "places": job.places}
             for event in stylizer.run(job.source, job.prompts, config, **more):
                 if isinstance(event, Finished):
@@ -285,6 +292,12 @@ class Session:
                     self._write_preview(event, request.preview_path)
         raise AssertionError("a run ends with a result or an error")
 
+    def _display(self, *, preview: bool) -> AbstractContextManager[Display]:
+        """What takes the events of one picture."""
+        from .live import display
+
+        return display(self.console, preview=preview)
+
     def _write_preview(self, event: Progress, path: Path) -> None:
         from ..terminal.preview import due, write_preview
 
@@ -294,60 +307,6 @@ class Session:
                 self._previewed = True
             except (OutputError, OSError) as error:  # a picture is not lost for want of its preview
                 self.notices.add(f"No preview file: {explain(error).message}", late=True)
-
-
-def read_inputs(
-    request: Request, notices: Notices, *, rest: bool = False
-) -> tuple[LoadedImage, list[StylePicture], PlaceMaps | None]:
-    """The photo, the style images and the masks, read; what a person should know of them is said.
-
-    `rest`: there are prompts for what no region has, though the request has none. Raises `InputImageError`, and
-    `UsageError` as `read_places`.
-    """
-    from ...images import MAX_PIXELS, kept, read_image, squeezed
-    from ...pipeline.places import read_places
-    from ...pipeline.style_images import read_style
-
-    limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
-    photo = "-" if request.image in (None, "-") else Path(str(request.image))
-    source = read_image(photo, limit, request.frame)
-    notices.add(source.notes, InputImageError)
-    if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):
-        notices.add("the photo has no such EXIF data to keep")
-    if isinstance(request.settings.get("size", 0), int):
-        notices.add([line for line in [squeezed(source.original_size)] if line])
-    styles = [read_style(style, limit) for style in request.parsed_style_images()]
-    for style in styles:
-        notices.add(style.loaded.notes, InputImageError)
-    places = read_places(
-        request.places, source, rest=rest or bool(request.prompts or request.style_images), max_pixels=limit
-    )
-    if places is not None:
-        notices.add(places.notes, InputImageError)
-        notices.add(places.remarks)
-    return source, styles, places
-
-
-def read_palette(request: Request, notices: Notices) -> LoadedImage | None:
-    """The picture of --palette, as `read_inputs` reads the photo."""
-    from ...images import MAX_PIXELS, read_image
-
-    if request.palette is None:
-        return None
-    limit = MAX_PIXELS if request.max_pixels is None else request.max_pixels
-    palette = read_image(Path(request.palette), limit)
-    notices.add(palette.notes, InputImageError)
-    return palette
-
-
-def saving_of(request: Request, photo: LoadedImage, picture: Image) -> Saving:
-    """What the file has beside picture and recipe: as many pixels an inch as print the picture at the photo's size."""
-    from ...images import Saving, kept
-
-    exif = kept(photo.exif, everything=request.keep_exif == "all") if request.keep_exif else {}
-    scale = picture.width / photo.original_size[0]
-    dpi = (photo.dpi[0] * scale, photo.dpi[1] * scale) if photo.dpi else None
-    return Saving(request.quality, exif, dpi)
 
 
 def doubts(*configs: StylizeConfig) -> list[str]:

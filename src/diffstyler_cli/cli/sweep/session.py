@@ -24,7 +24,8 @@ from ..models import LoadedModels
 from ..places import inside
 from ..speeds import TELL, duration, estimate, read_speeds
 from ..stylize import masks
-from ..stylize.session import DRAWN_SEEDS, doubts, read_inputs, read_palette
+from ..stylize.reading import read_inputs, read_palette
+from ..stylize.session import DRAWN_SEEDS, doubts
 from ..terminal.console import LOG, Console
 from ..terminal.errors import Failure, SomeFailed, explain
 from ..terminal.notices import Notices

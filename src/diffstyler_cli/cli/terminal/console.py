@@ -95,6 +95,8 @@ class Console:
         self.keys_wait = False
         """Whether keys may wait that were typed while something moved."""
         self.strict = strict
+        self.lines = False
+        """Whether standard output has several JSON documents, each on a line of its own."""
         self._capable = os.environ.get("TERM", "") not in ("dumb", "unknown")
 
     # --- what the terminal can do ------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ class Console:
 
     def document(self, document: dict[str, Any]) -> None:
         """The one JSON document. ASCII only, so that no locale can spoil it; NaN and infinity must not be in it."""
-        self._result(json.dumps(document, indent=2, allow_nan=False).encode("ascii"))
+        self._result(json.dumps(document, indent=None if self.lines else 2, allow_nan=False).encode("ascii"))
 
     def report(self, renderable: RenderableType) -> None:
         """A report that was asked for (tables); none with --quiet or --json. Plain text is not wrapped at words."""

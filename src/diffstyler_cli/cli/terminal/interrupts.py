@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,7 +11,13 @@ from types import FrameType
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds SIGINT and SIGTERM back while a file is put in place and noted, so that a written file is always named."""
+    """Holds SIGINT and SIGTERM back while a file is put in place and noted, so that a written file is always named.
+
+    Signals come to the main thread: what another does is not interrupted by them anyway.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     held: list[int] = []
     signals = (signal.SIGINT, signal.SIGTERM)
 
