@@ -103,7 +103,7 @@ def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     window = Screen(tmp_path, "stylize", "photo.jpg", "mosaic", "-o", "out.png", "--interactive", *quick)
     words = "--lambda 0.7,0.9,1 --t1 1.1x,1.5x,2.6x"  # T1 in 1, 2 and 3 steps
     assert f"sweep around this  (diffstyler sweep ... {words})" in window.see("0  done")
-    window.press("6")
+    window.press("7")
     window.see("9 pictures, λ 0.7, 0.9, 1; T1 1, 2, 3 steps; about")
     window.press(ENTER)
     window.see("sweep finer around a cell")

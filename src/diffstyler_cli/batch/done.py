@@ -26,6 +26,9 @@ from ..recipe.reading import Source
 from ..sweep.differences import differences
 from .manifest import Known, state_of
 
+SHORT = 16
+"""Digits of a fingerprint that are told apart, and shown."""
+
 
 class State(Enum):
     """Of a picture before the work."""
@@ -112,7 +115,7 @@ class Asked:
             "settings": {name: settings[name] for name in both},
             **({"frame": recipe.photo.frame} if recipe.photo.frame is not None else {}),
             **({"quality": recipe.quality} if recipe.quality is not None else {}),
-            **({"palette": recipe.palette.pixels} if recipe.palette is not None else {}),
+            **({"palette": recipe.palette.pixels[:SHORT]} if recipe.palette is not None else {}),
             **({"places": places} if (places := _places_in(recipe)) else {}),
         }
         here = {**self.table, "settings": {name: self.table["settings"][name] for name in both}}
@@ -126,7 +129,7 @@ def places_of(places: Places, weight: float, limit: int = MAX_PIXELS) -> list[st
     """
 
     def pixels(mask: Any) -> str:
-        return ALPHA if mask == ALPHA else read_image(Path(mask), limit).fingerprint
+        return ALPHA if mask == ALPHA else read_image(Path(mask), limit).fingerprint[:SHORT]
 
     mask, lam = (None if given is None else pixels(given) for given in (places.mask, places.lambda_mask))
     prompts = [Prompt(p.text, float(weight if p.weight is None else p.weight)) for p in places.prompts()]
@@ -138,7 +141,7 @@ def _places_in(recipe: Recipe) -> list[str]:
     found = recipe.places
 
     def pixels(mask: Source) -> str:
-        return ALPHA if mask.own else mask.pixels
+        return ALPHA if mask.own else mask.pixels[:SHORT]
 
     mask, lam = (None if source is None else pixels(source) for source in (found.mask, found.lambda_mask))
     regions = [(pixels(source), Prompt(p.text, float(p.weight or 0.0))) for source, p in found.regions]
@@ -150,7 +153,7 @@ def _as_texts(
 ) -> list[str]:
     rows = [("mask", mask), ("inverted", invert), ("feather", feather), ("lambda", lam)]
     rows += [(f"region {pixels}", render_prompt(prompt)) for pixels, prompt in regions]
-    return [f"{name} {value}" for name, value in rows if value]
+    return [name if value is True else f"{name} {value}" for name, value in rows if value]
 
 
 def look(

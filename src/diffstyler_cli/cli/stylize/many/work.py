@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....batch.done import Asked, Found, State, look, places_of
+from ....batch.done import SHORT, Asked, Found, State, look, places_of
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import Known, state_of
 from ....config import MachineConfig, StylizeConfig, options
@@ -163,7 +163,7 @@ class StylizeWork:
             machine | {"models": self.model_set},
             frame=request.frame,
             quality=request.quality,
-            palette=None if self.palette is None else self.palette.fingerprint,
+            palette=None if self.palette is None else self.palette.fingerprint[:SHORT],
             places=places_of(request.places, config.prompt_weight, self.limit) or None,
         ).with_more(weights={key: f"{path}:{state_of(path)}" for key, path in request.weights.items()})
         if not job.own:
