@@ -48,6 +48,36 @@ def test_a_picture_of_many_is_that_of_one(lite_cli: Cli) -> None:
     assert code == 0, err
 
 
+def test_masks_regions_palette_and_sizes_are_those_of_one_photo_and_tell_pictures_apart(lite_cli: Cli) -> None:
+    made_photos(2)
+    Image.new("RGB", (40, 30), "red").save("palette.png")
+    for name, box in (("left.png", (0, 0, 20, 30)), ("right.png", (20, 0, 40, 30))):
+        mask = Image.new("L", (40, 30))
+        mask.paste(255, box)
+        mask.save(name)
+    Image.linear_gradient("L").resize((40, 30)).convert("RGB").save("photos/01.png")
+    shared = ("--palette", "palette.png", "--region", "left.png", "woodcut:2", "--feather", "2", *TINY)
+    words = ("oil painting", *shared, "--keep-color", "0.5")
+    code, _, err = lite_cli("stylize", "photos", *words, "-o", "out")
+    assert code == 0, err
+    assert lite_cli("stylize", "photos/01.png", *words, "-o", "one.png")[0] == 0
+    with Image.open("out/01-oil-painting-woodcut.png") as first, Image.open("one.png") as second:
+        assert first.tobytes() == second.tobytes()
+    Path("out/manifest.jsonl").unlink()
+    code, out, err = lite_cli("stylize", "photos", *words, "-o", "out")
+    assert (code, out) == (0, ""), err
+    other = [word if word != "left.png" else "right.png" for word in words]
+    code, _, err = lite_cli("stylize", "photos", *other, "-o", "out")
+    assert code == 2
+    assert "places" in err
+    Image.new("RGB", (40, 30), "blue").save("palette.png")
+    code, _, err = lite_cli("stylize", "photos", *words, "-o", "out")
+    assert code == 2
+    assert "palette" in err
+    code, _, err = lite_cli("stylize", "photos", "oil", "--mask", "-", "-o", "out", *TINY)
+    assert (code, "A mask from standard input is for one photo." in err) == (2, True)
+
+
 def test_a_prompt_of_only_unknown_words_leaves_nothing(lite_cli: Cli) -> None:
     made_photos(2)
     code, out, err = lite_cli("stylize", "photos", "xqzzy vwkrp", "-o", "out", *TINY)

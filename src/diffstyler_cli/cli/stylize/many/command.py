@@ -36,7 +36,7 @@ def stylize_many(
     if not as_typed:
         check_operands(base, call.state.arguments, operands.photos)
     base = without_idle(dataclasses.replace(base, image=None), call.lent)
-    if not (base.prompts or base.style_images or request.streamed):
+    if not (base.asks() or request.streamed):
         if call.may_ask:  # what is wrong otherwise is said before the question
             check_many(call, dataclasses.replace(request, base=base), show=show, interactive=interactive)
         base = _with_style(call, request, base)

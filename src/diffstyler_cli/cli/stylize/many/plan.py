@@ -22,7 +22,7 @@ from ....naming import cut
 from ...terminal.console import Console, is_terminal
 from ...terminal.notices import Notices
 from ..operands import FOLDER
-from ..reading import read_photo
+from ..reading import read_masks, read_photo
 from ..typed import is_photo_like
 from .request import ManyRequest
 from .work import StylizeWork, file_in, other
@@ -159,7 +159,8 @@ def seconds_of(jobs: Sequence[Job], request: ManyRequest, work: StylizeWork, mac
     if photo is None:
         return None
     weights = [prompt.weight for prompt in request.base.parsed_prompts()] + [style.weight for style in work.styles]
-    seconds = Foresight(work.base.config(machine.models), machine, photo, weights, [None]).seconds
+    masks = read_masks(request.base, photo, Notices(Console(quiet=True)))
+    seconds = Foresight(work.base.config(machine.models), machine, photo, weights, [None], masks).seconds
     return None if seconds is None else seconds * len(jobs)
 
 

@@ -67,7 +67,7 @@ class ManyRequest:
 
     def words_of(self, prompts: Sequence[str]) -> str:
         """What the name of a picture says of its style."""
-        words = [parse_prompt(prompt).text for prompt in prompts]
+        words = [prompt.text for prompt in (*map(parse_prompt, prompts), *self.base.places.prompts())]
         return " ".join(words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images])
 
     def single(self) -> Request:
@@ -144,6 +144,11 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
             "Write the list into a file.",
         ),
         (
+            STREAM in (base.places.mask, base.places.lambda_mask, *(mask for mask, _ in base.places.regions)),
+            "A mask from standard input is for one photo.",
+            "Name its file.",
+        ),
+        (
             request.recursive and not any(Path(word).is_dir() for word in photos),
             "--recursive has no effect: no photo is a folder.",
             "Leave it out.",
@@ -152,4 +157,4 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
     for wrong, message, advice in rows:
         if wrong:
             raise UsageError(message, advice)
-    check(dataclasses.replace(base, output=None, prompts=base.prompts or ("any",)))
+    check(dataclasses.replace(base, output=None, prompts=base.prompts or ("any",) * (not base.asks())))

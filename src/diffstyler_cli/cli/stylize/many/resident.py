@@ -68,7 +68,8 @@ class _Lines:
         prompts = self.request.base.prompts
         if "prompts" in table:
             prompts = self.read(tuple(map(readable, _texts(table, "prompts"))))
-        if not (prompts or own.get("style_images", self.request.base.style_images)):
+        base = self.request.base
+        if not (prompts or own.get("style_images", base.style_images) or base.places.regions):
             raise UsageError(f"Line {number} has no prompt, and the command has none.", EXAMPLE)
         output = output or self._named(photo, prompts, seed, number, template)
         from ....images.write import check_output

@@ -114,7 +114,7 @@ class ManySession:
         account, console = self.account, self.console
         if plan is None or plan.todo:
             stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
-            prompts = request.base.parsed_prompts()
+            prompts = request.base.all_prompts()
             self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
             seconds = seconds_of(plan.todo if plan else (), request, work, stylizer.networks.machine)
             if plan is not None and seconds is not None and seconds > TELL:
