@@ -19,7 +19,7 @@ from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.diffusion.schedule import alpha_sigma
 from diffstyler_cli.images import LoadedImage, read_image
 from diffstyler_cli.pipeline.conditions import make_conditions
-from diffstyler_cli.pipeline.subject import make_subject
+from diffstyler_cli.pipeline.subject import make_subjects
 from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep.scores import Scorer
 
@@ -31,7 +31,7 @@ Measure = Callable[..., dict[str, float]]
 
 def art_statistic(stylizer: Stylizer, picture: Image.Image) -> float:
     """log of the photo network's over the art network's denoising error, as in benchmarks/trends.py."""
-    x0 = make_subject(stylizer.components, picture, CONFIG.size, stylizer.device).x0
+    x0 = make_subjects(stylizer.components, picture, CONFIG, stylizer.device)[-1].x0
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
     ratios = []
     with torch.no_grad():
@@ -65,7 +65,7 @@ def measure(stylizer: Stylizer, photos: list[LoadedImage]) -> Measure:
         for photo in photos:
             picture = stylizer.stylize(photo, PROMPT, config).image
             parts, device = stylizer.components, stylizer.device
-            scores = Scorer(parts, make_subject(parts, photo, config.size, device))
+            scores = Scorer(parts, make_subjects(parts, photo, config, device)[-1])
             row = scores(picture, make_conditions(parts, PROMPT, (), 1.0, device))
             rows.append(row | {"art": art_statistic(stylizer, picture)})
         return {name: mean(row[name] for row in rows) for name in rows[0]}

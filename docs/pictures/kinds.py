@@ -1,7 +1,7 @@
 """Makes the pictures of docs/any-picture.md by the commands that it prints: `python docs/pictures/kinds.py [SHEET...]`.
 
-The photos and masks are made here from the sample photo: a cut-out, one that lies on its side, a panorama, masks by hand.
-Takes about ten minutes on two cores.
+The photos and masks are made here from the sample photo: a cut-out, one on its side, a panorama, masks by hand. Takes
+about ten minutes on two cores.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def test_questions_where_unicode_cannot_be_shown(terminal: Any, photo: Path) -> 
     window.press("7")
     window.see("lambda 0.7, 0.9, 1")
     window.press("n")
-    window.see("> 1  again")
+    window.see(">  1  again")
     window.press(CTRL_C)
     assert window.end() == 130
     assert window.raw.isascii()

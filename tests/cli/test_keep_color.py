@@ -44,7 +44,7 @@ def test_colours_are_the_photos_at_its_own_size_and_alpha_is_restored_on_top(sty
     hidden = Image.new("L", photo.size, 255)
     hidden.paste(0, (75, 0, 150, 100))
     photo.putalpha(hidden)
-    image = stylizer.stylize(photo, "woodcut", **SMALL, keep_color=1.0, original_size=True).image
+    image = stylizer.stylize(photo, "woodcut", **{**SMALL, "size": "original"}, keep_color=1.0).image
     assert (image.size, image.mode) == ((150, 100), "RGBA")
     assert image.getchannel("A").tobytes() == hidden.tobytes()
     seen = lab(image)[:, :75]

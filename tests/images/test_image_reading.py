@@ -42,8 +42,8 @@ from diffstyler_cli.images import (
     spread,
     to_image,
     to_tensor,
-    working_size,
 )
+from diffstyler_cli.size import working_size
 
 
 def colours(loaded: LoadedImage) -> list[tuple[int, ...]]:

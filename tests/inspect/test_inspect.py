@@ -102,15 +102,15 @@ def test_unknown_fields_are_kept_and_shown(cli: Cli, photo: Path) -> None:
     from diffstyler_cli.images import write_image
 
     recipe = read_recipe(made(cli, "oil")) or {}
-    recipe["settings"]["tile"] = 512
-    later = recipe | {"schema": "diffstyler/2", "mask": {"name": "m.png"}}
+    recipe["settings"]["haste"] = 512
+    later = recipe | {"schema": "diffstyler/2", "loop": {"name": "m.png"}}
     with Image.open("out.png") as picture:
         write_image(picture, Path("later.png"), later)
     outcome = cli("inspect", "later.png")
     report = text(outcome)
     assert "Fields of another version" in report
-    assert all(row in report for row in ("mask", '{"name": "m.png"}', "settings.tile", "512"))
-    assert "Settings of another version are left out: settings.tile" in outcome.err
+    assert all(row in report for row in ("loop", '{"name": "m.png"}', "settings.haste", "512"))
+    assert "Settings of another version are left out: settings.haste" in outcome.err
     assert json.loads(cli("inspect", "later.png", "--json").out)["files"][0]["recipe"] == later
 
 
