@@ -103,7 +103,7 @@ def whole_and_crops(cells: list[tuple[str, Image.Image]]) -> Image.Image:
         draw.text((left + side // 2, side * 2 // 3 + CAPTION // 2), caption, "black", font, anchor="mm")
         x, y = picture.width * 0.66 - side / 2, picture.height * 0.36 - side / 2
         x, y = max(0, min(x, picture.width - side)), max(0, min(y, picture.height - side))
-        crop = picture.crop((int(x), int(y), int(x) + side, int(y) + side))
+        crop = picture.crop((int(x), int(y), min(int(x) + side, picture.width), min(int(y) + side, picture.height)))
         out.paste(crop, (left, side * 2 // 3 + CAPTION))
     return out
 

@@ -82,6 +82,8 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "photo.jpg",
         "other.jpg",
         "chameleon.jpg",
+        "phone.jpg",
+        "panorama.jpg",
         "docs/pictures/macaws.jpg",
     ):
         Image.open(photo).save(photo.parent / name)

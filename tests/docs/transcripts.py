@@ -65,7 +65,7 @@ def questions() -> Iterator[tuple[str, str]]:
     window.press(ENTER)
     window.see("0  done", SECONDS)
     yield "The picture, and what next", screen(window, command)
-    window.press("6")
+    window.press("7")
     window.see("Start?")
     yield "A sweep asks before it starts", screen(window, command, "? What next?")
     window.press(CTRL_C)
