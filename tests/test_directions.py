@@ -46,6 +46,9 @@ def art_statistic(stylizer: Stylizer, picture: Image.Image) -> float:
     return mean(ratios)
 
 
+pytestmark = pytest.mark.xdist_group("directions")  # whose pictures are made once
+
+
 @pytest.fixture(scope="module")
 def photos() -> list[LoadedImage]:
     """Each of the two macaws by itself."""

@@ -15,6 +15,8 @@ from diffstyler_cli.images import enlarged, read_image
 from diffstyler_cli.pipeline import Progress
 from diffstyler_cli.sample import SAMPLE
 
+pytestmark = pytest.mark.xdist_group("passes")  # whose pictures are made once
+
 CONFIG = StylizeConfig(seed=1, steps=4, working_size=96, size=192)
 
 
@@ -84,7 +86,7 @@ def _likeness(a: Image.Image, b: Image.Image) -> float:
     return float(np.corrcoef(*rows)[0, 1])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole_and_tiled(stylizer: Stylizer) -> list[Image.Image]:
     """The same picture drawn whole and in tiles of 128 pixels, in one pass; and one of another seed."""
     config = dataclasses.replace(CONFIG, size=256, working_size=256)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from diffstyler_cli.images import enlarged
+
 HERE = Path(__file__).parent
 PHOTO = HERE / "macaws.jpg"
 COMMAND = [sys.executable, "-c", "from diffstyler_cli.cli.app import main; main()"]
@@ -45,6 +47,15 @@ SHEETS: dict[str, list[tuple[str, list[str]]]] = {
         (f"--size {size}", ["photo.jpg", "oil painting", "--size", str(size)]) for size in (256, 512, 1024, 2048)
     ],
 }
+
+
+ENLARGED: list[tuple[str, list[str], bool]] = [
+    ("drawn at 512 px", ["photo.jpg", "van gogh", "--working-size", "512"], False),
+    ("coarse to fine", ["photo.jpg", "van gogh"], False),
+    ("256 px, enlarged", ["photo.jpg", "van gogh", "--size", "256"], False),
+    ("the same, with the photo's detail", ["photo.jpg", "van gogh", "--size", "256"], True),
+]
+"""Caption, command, and whether a small picture is enlarged as `images.enlarged` does it."""
 
 
 def inputs(folder: Path) -> None:
@@ -108,8 +119,27 @@ def whole_and_crops(cells: list[tuple[str, Image.Image]]) -> Image.Image:
     return out
 
 
+def ways(folder: Path) -> Image.Image:
+    """300 × 300 pixels, around the eye of the red bird, of pictures of 627 × 418 that came about in four ways."""
+    side, size = 300, (627, 418)
+    out = Image.new("RGB", ((side + 6) * len(ENLARGED), side + CAPTION), "white")
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(15)
+    for k, (caption, arguments, detailed) in enumerate(ENLARGED):
+        picture = made(arguments, folder)
+        photo = Image.open(PHOTO).convert("RGB")
+        picture = enlarged(picture, photo, size) if detailed else picture.resize(size, Image.Resampling.BICUBIC)
+        out.paste(picture.crop((270, 20, 270 + side, 20 + side)), (k * (side + 6) + 3, 0))
+        draw.text((k * (side + 6) + side // 2, side + CAPTION // 2), caption, "black", font, anchor="mm")
+    return out
+
+
 def main() -> None:
-    for name in sys.argv[1:] or list(SHEETS):
+    for name in sys.argv[1:] or [*SHEETS, "ways"]:
+        if name == "ways":
+            with tempfile.TemporaryDirectory() as folder:
+                inputs(Path(folder))
+                ways(Path(folder)).save(HERE / "ways.jpg", quality=85)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             inputs(Path(folder))
             cells = [(caption, made(arguments, Path(folder))) for caption, arguments in SHEETS[name]]

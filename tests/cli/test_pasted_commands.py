@@ -65,6 +65,7 @@ def test_the_lines_of_inspect_mean_the_same(japanese: bytes, terminal: dict[str,
         assert argv(shown)[:3] == [b"stylize", japanese, PROMPT.encode()], shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [ASCII, {"PYTHONIOENCODING": "cp1252"}], ids=["ASCII", "cp1252"])
 def test_the_line_after_a_sweep_means_the_same(japanese: bytes, terminal: dict[str, str]) -> None:
     small = ("--size", "64", "--steps", "1", "--models", "lite", "--guidance-scale", "0")

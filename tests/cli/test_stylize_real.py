@@ -42,6 +42,7 @@ def test_two_variations_with_every_loss_and_their_recipes(photo: Path, lite_cli:
     assert "Sampling 2/2" in err
 
 
+@pytest.mark.slow
 def test_a_pipe_gives_the_same_picture_as_a_file(photo: Path, lite_cli: Cli) -> None:
     main = "from diffstyler_cli.cli.app import main; main()"
     command = [sys.executable, "-c", main, "stylize", "-", "pencil sketch", *TINY, "-q", "-o", "-"]

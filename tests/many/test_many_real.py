@@ -86,6 +86,7 @@ def test_a_prompt_of_only_unknown_words_leaves_nothing(lite_cli: Cli) -> None:
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_jobs_of_other_settings_style_images_and_unknown_words(lite_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     made_photos(2)
     jobs = [

@@ -253,6 +253,7 @@ def test_at_a_terminal_the_style_is_asked_for_after_all_else_is_right(terminal: 
     assert window.end() == 0
 
 
+@pytest.mark.slow
 def test_at_a_terminal_one_display_with_counts_and_time_left(terminal: Any, photo: Path) -> None:
     folder_of(photo, 4)
     Path("photos/zz.png").write_bytes(b"")

@@ -42,7 +42,8 @@ def attempt(folder: Path, *arguments: object, before: Sequence[str] = ()) -> Cou
     return Counter(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("command", ["stylize", SWEEP])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["stylize", "sweep"])
 def test_killed_at_each_write_nothing_is_half_there_and_the_next_run_completes_it(
     tmp_path: Path, tried: Tried, command: str
 ) -> None:

@@ -269,6 +269,7 @@ def test_several_prompts_and_further_axes_make_several_grids(cli: Callable[..., 
     assert command[command.index("--seed") + 1] == "2"
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_then_the_same_command_finishes_the_rest(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "src"
     code = "from diffstyler_cli.cli.app import main; main()"

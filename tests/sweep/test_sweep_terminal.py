@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pexpect  # type: ignore[import-untyped]
 import pyte
+import pytest
 from PIL import Image
 
 from diffstyler_cli.images.metadata import read_recipe
@@ -133,6 +134,7 @@ def test_sweep_alone_asks_and_enter_takes_the_sample_and_the_first_style(tmp_pat
     assert not list(tmp_path.glob("macaws*")), "nothing was made yet"
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_finer_sweep_comes_back_to_the_menu_of_the_first(tmp_path: Path) -> None:
     quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
     opener = tmp_path / "bin" / "xdg-open"

@@ -44,6 +44,7 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_becomes_an_art_network(pictures: Path, tmp_path: Path, stylizer: Stylizer) -> None:
     work = tmp_path / "work"
     options = ("--data", str(pictures), "--work", str(work), "--from", "lite", "--batch", "4", "--crop", "32")

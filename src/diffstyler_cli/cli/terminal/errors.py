@@ -31,7 +31,7 @@ EXIT_CODES: dict[int, str] = {
 INTERRUPTED = (130, 143)
 """The exit codes of Ctrl-C and SIGTERM."""
 
-MEMORY_ADVICE = "Try a smaller --size, --dtype bf16, or --guide none, which needs no backward pass."
+MEMORY_ADVICE = "Try a smaller --size or --tile, --dtype bf16, or --guide none, which needs no backward pass."
 
 
 class Interrupted(DiffStylerError):
