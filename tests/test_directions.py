@@ -46,7 +46,7 @@ def art_statistic(stylizer: Stylizer, picture: Image.Image) -> float:
     return mean(ratios)
 
 
-pytestmark = pytest.mark.xdist_group("directions")  # whose pictures are made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("directions")]  # whose pictures are made once
 
 
 @pytest.fixture(scope="module")

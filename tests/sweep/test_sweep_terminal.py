@@ -51,6 +51,7 @@ class Screen:
         self.child.send(keys)
 
 
+@pytest.mark.slow
 def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path) -> None:
     quick = ["--size", "64", "--steps", "2", "--cutouts", "2", "--models", "lite"]
     window = Screen(tmp_path, "sweep", "--lambda", "0,1", "--preview", "-o", "s", *quick)
