@@ -1,6 +1,6 @@
 """A network on pictures larger than it can hold: in overlapping tiles whose predictions are blended.
 
-MultiDiffusion (Bar-Tal et al. 2023, equation 5): at every step each tile of the one noisy picture is predicted by
+MultiDiffusion (Bar-Tal et al. 2023): at every step each tile of the one noisy picture is predicted by
 itself, and where tiles overlap the prediction is their weighted mean. The noise is that of the picture, so all tiles
 see the same.
 """
@@ -55,7 +55,7 @@ def tiled(network: Network, tile: int, multiple: int) -> Network:
         if height * width <= tile * tile:
             return network(x, *rest)
         down, right = spans(height, tile, multiple), spans(width, tile, multiple)
-        return _Blended.apply(x, network, rest, (down, right))  # type: ignore[no-any-return]
+        return _Blended.apply(x, network, rest, (down, right))  # type: ignore[no-any-return]  # torch leaves `apply` untyped
 
     return fn
 

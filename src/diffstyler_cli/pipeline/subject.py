@@ -79,7 +79,7 @@ class Subject:
         padding = (0, self.x0.shape[-1] - width, 0, self.x0.shape[-2] - height)
         return functional.pad(inner, padding, mode="replicate")
 
-    @property
+    @cached_property
     def shown(self) -> Image.Image:
         """The photo in its own size, the colours of what is seen carried on into what is hidden."""
         loaded = self.loaded

@@ -13,6 +13,7 @@ from ...errors import UsageError, WeightsError
 from ...naming import cut
 from ...pipeline.places import NOWHERE, Places
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ...size import LARGEST_DRAWN
 from ...strength import MOVED
 from ..options import CAMERA, KEEP_EXIF_FLAG, arguments
 from ..terminal.shell import joined
@@ -262,9 +263,11 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
         "Raise --size, or leave --stroke-scale out.",
     )
     yield (
-        ("tile",) if "tile" in given and isinstance(config.size, int) and config.tile >= config.size else (),
+        ("tile",)
+        if "tile" in given and isinstance(config.size, int) and config.tile >= min(config.size, LARGEST_DRAWN)
+        else (),
         f"--tile {config.tile} changes nothing for a picture of --size {config.size}.",
-        "Lower --tile, raise --size, or leave --tile out.",
+        "Lower --tile, or leave it out.",
     )
     losses = {name: getattr(config, name) for name in LOSS_OPTIONS if name.startswith("w_")}
     unguided = config.guidance_scale == 0 and config.noise_iters == 0

@@ -38,14 +38,13 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
         cells = swept.runner.plan.possible
         middle = cells[len(cells) // 2]
         finer = closer(swept.request, middle.config, middle.prompts, Path("DIR")).range_words()
+        doubled = Size.parse(middle.config.size).doubled
         rows = {
             OPEN: OPEN,
             KEEP: KEEP,
-            LARGER.format(size=Size.parse(middle.config.size).doubled): LARGER,
+            **({LARGER.format(size=doubled): LARGER} if doubled else {}),
             FINER.format(ranges=escaped(finer)): FINER,
         }
-        if Size.parse(middle.config.size).doubled is None:
-            rows = {label: row for label, row in rows.items() if row != LARGER}
         try:
             answer = rows[pick(session.console, "What next?", list(rows), leave="done", back="done")]
         except Back:
