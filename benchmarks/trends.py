@@ -43,7 +43,7 @@ def art_statistic(stylizer: Any, picture: Path) -> float:
     from diffstyler_cli.diffusion.schedule import alpha_sigma
     from diffstyler_cli.pipeline.subject import make_subject
 
-    x0 = make_subject(stylizer.components, picture, 256, stylizer.device).x0
+    x0 = make_subject(stylizer.components, [picture], 256, stylizer.device).x0
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)).to(x0)
     ratios = []
     with torch.no_grad():

@@ -31,7 +31,7 @@ Measure = Callable[..., dict[str, float]]
 
 def art_statistic(stylizer: Stylizer, picture: Image.Image) -> float:
     """log of the photo network's over the art network's denoising error, as in benchmarks/trends.py."""
-    x0 = make_subjects(stylizer.components, picture, CONFIG, stylizer.device)[-1].x0
+    x0 = make_subjects(stylizer.components, [picture], CONFIG, stylizer.device)[-1].x0
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
     ratios = []
     with torch.no_grad():
@@ -68,7 +68,7 @@ def measure(stylizer: Stylizer, photos: list[LoadedImage]) -> Measure:
         for photo in photos:
             picture = stylizer.stylize(photo, PROMPT, config).image
             parts, device = stylizer.components, stylizer.device
-            scores = Scorer(parts, make_subjects(parts, photo, config, device)[-1])
+            scores = Scorer(parts, make_subjects(parts, [photo], config, device)[-1])
             row = scores(picture, make_conditions(parts, PROMPT, (), 1.0, device))
             rows.append(row | {"art": art_statistic(stylizer, picture)})
         return {name: mean(row[name] for row in rows) for name in rows[0]}

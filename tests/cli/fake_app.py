@@ -94,6 +94,19 @@ class Stylizer:
         recipe = recipe_of(made, config, picture.size, history, timings)
         yield Finished((StylizeResult(picture, history, recipe, config.seed),))
 
+    def run_together(self, images: Sequence[Any], prompts: Sequence[Any], config: Any, **more: Any) -> Iterator[Event]:
+        """FAKE_ROOM photos at once, no more."""
+        if len(images) > int(os.environ.get("FAKE_ROOM", "99")):
+            raise MemoryError
+        results: list[StylizeResult] = []
+        for image in images:
+            for event in self.run(image, prompts, config, **more):
+                if isinstance(event, Finished):
+                    results += event.results
+                else:
+                    yield event
+        yield Finished(tuple(results))
+
 
 class Shown(Progress):
     """A step whose prediction is a picture already."""

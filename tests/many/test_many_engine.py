@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,9 @@ class Work:
     def __init__(self) -> None:
         self.steps: list[tuple[str, int]] = []
         self.threads: dict[str, set[int]] = {}
+        self.together: list[list[int]] = []
+        self.refused: list[tuple[int, int]] = []
+        self.room = 99
 
     def _step(self, name: str, job: Job) -> int:
         self.steps.append((name, job.number))
@@ -34,6 +37,18 @@ class Work:
     def make(self, job: Job, read: Any) -> Any:
         assert read == job.number
         return self._step("make", job)
+
+    def alike(self, job: Job, read: Any) -> str | None:
+        return None if job.photo == "alone" else job.photo[:1]
+
+    def make_together(self, jobs: Sequence[Job], reads: Sequence[Any]) -> Sequence[Any]:
+        self.together.append([job.number for job in jobs])
+        if len(jobs) > self.room:
+            raise MemoryError
+        return [self.make(job, read) for job, read in zip(jobs, reads, strict=True)]
+
+    def too_many(self, count: int, fewer: int) -> None:
+        self.refused.append((count, fewer))
 
     def write(self, job: Job, made: Any) -> Outcome:
         return Outcome(job, DONE, {"made": self._step("write", job)})
@@ -120,6 +135,56 @@ def test_photos_are_read_only_so_far_ahead() -> None:
 
     LocalEngine().run(jobs(), Slow(), lambda outcome: None)
     assert max(most) <= AHEAD + 2
+
+
+class Ready(Work):
+    """Whose first picture is made when photo `count` is being read, and those before it wait: what is made together
+    does not depend on the clock."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.ready, self.count = threading.Event(), count
+
+    def read(self, job: Job) -> Any:
+        read = super().read(job)
+        if job.number == self.count:
+            self.ready.set()
+        return read
+
+    def make(self, job: Job, read: Any) -> Any:
+        if job.photo == "alone":  # the first, while the others are read
+            assert self.ready.wait(20)
+        return super().make(job, read)
+
+
+def together(work: Work, count: int, *photos: str) -> list[Outcome]:
+    told: list[Outcome] = []
+    LocalEngine(count).run([Job(n, photo) for n, photo in enumerate(photos, 1)], work, told.append)
+    return told
+
+
+def test_jobs_that_are_alike_are_made_together_the_oldest_first() -> None:
+    work = Ready(6)
+    told = together(work, 4, "alone", "a", "b", "a", "b", "there")
+    assert work.together == [[2, 4], [3, 5]]
+    assert [o.job.number for o in told] == [1, 2, 4, 3, 5, 6]
+
+
+def test_where_memory_runs_out_fewer_are_made_together_from_then_on() -> None:
+    work = Ready(10)
+    work.room = 2
+    told = together(work, 8, "alone", *["a"] * 8, "there")
+    assert work.together[:3] == [[2, 3, 4, 5, 6, 7, 8, 9], [2, 3, 4, 5], [2, 3]]
+    assert work.refused == [(8, 4), (4, 2)]
+    assert [(o.job.number, o.status) for o in told] == [*((n, DONE) for n in range(1, 10)), (10, SKIPPED)]
+    assert sum(step == "make" for step, _ in work.steps) == 9
+
+
+def test_a_job_that_fails_among_others_fails_alone() -> None:
+    work = Ready(5)
+    told = together(work, 4, "alone", "make me", "m", "m", "there")
+    assert [(o.job.number, o.status) for o in told] == [(1, DONE), (2, FAILED), (3, DONE), (4, DONE), (5, SKIPPED)]
+    assert work.refused == []
 
 
 def test_jobs_and_outcomes_are_plain_data() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli_harness import environment
-from PIL import Image
+from PIL import Image, ImageChops
 
 from diffstyler_cli.images.metadata import read_recipe
 
@@ -147,3 +147,29 @@ def test_killed_twenty_times_the_set_is_that_of_a_run_that_nobody_disturbed(
         with Image.open(path) as one, Image.open(Path("out") / path.name) as other:
             assert one.tobytes() == other.tobytes()
     shutil.rmtree("out")
+
+
+def test_pictures_made_together_are_those_made_alone_but_for_rounding(lite_cli: Cli) -> None:
+    made_photos(4)
+    for number in (1, 3):  # two of one size, two of another, one of them transparent in part
+        picture = Image.linear_gradient("L").rotate(40 * number).resize((30, 40)).convert("RGBA")
+        picture.putalpha(Image.linear_gradient("L").resize((30, 40)))
+        picture.save(f"photos/{number:02d}.png")
+        Image.radial_gradient("L").resize((40, 30)).rotate(90 * number).save(f"photos/{number - 1:02d}.png")
+    Image.new("RGB", (40, 30), "orange").save("palette.png")
+    words = ("photos", "oil painting", "--palette", "palette.png", "--guidance-scale", "0", *TINY)
+    assert lite_cli("stylize", *words, "-o", "alone")[0] == 0
+    code, _, err = lite_cli("stylize", *words, "-o", "together", "--batch", "4")
+    assert code == 0, err
+    for number in range(4):
+        name = f"{number:02d}-oil-painting.png"
+        with Image.open(f"alone/{name}") as first, Image.open(f"together/{name}") as second:
+            assert (first.mode, first.size) == (second.mode, second.size)
+            difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
+            assert max(high for _, high in difference.getextrema()) <= 2
+        recipes = [read_recipe(Path(folder, name)) or {} for folder in ("alone", "together")]
+        for recipe in recipes:
+            del recipe["timings"]
+        assert recipes[0] == recipes[1]
+    # what is there is known by its recipe, however many were made at once
+    assert lite_cli("stylize", *words, "-o", "together")[:2] == (0, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -297,6 +298,33 @@ def test_a_failure_while_it_computes_is_of_one_picture(cli: Cli, photos: Path, p
     assert [row["code"] for row in rows() if row["status"] == "failed"] == [code, code]
 
 
+def test_of_several_at_once_that_fails_alone_which_does_by_itself(
+    cli: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "cdefgh":
+        shutil.copy(photos / "a.png", photos / f"{name}.png")
+    (photos / "bad.png").write_bytes(b"no picture")
+    monkeypatch.setenv("FAKE_ROOM", "2")
+    outcome = cli("stylize", "photos", "oil", "-o", "out", "--batch", "4", *QUICK)
+    assert outcome.code == 6, outcome.err
+    assert len(pictures()) == 8
+    assert [row["status"] for row in rows()].count("failed") == 1
+    assert re.search(r"No memory for [34] pictures at once: going on with 2\.", outcome.err), outcome.err
+    assert "--batch 4" in next(line for line in outcome.err.splitlines() if line.startswith("Same again: "))
+
+
+@pytest.mark.parametrize(("value", "said"), [("0", "outside [1, 64]"), ("65", "outside"), ("many", "no"), ("", "no")])
+def test_a_batch_is_a_number_or_auto(cli: Cli, photos: Path, value: str, said: str) -> None:
+    outcome = cli("stylize", "photos", "oil", "-o", "out", "--batch", value, *QUICK)
+    assert (outcome.code, said in outcome.err) == (2, True), outcome.err
+    assert cli("stylize", "photos", "oil", "-o", "out", "--batch", "auto", *QUICK).code == 0
+
+
+def test_a_batch_of_one_photo_has_no_effect_and_is_refused(cli: Cli, photo: Path) -> None:
+    outcome = cli("stylize", photo, "oil", "--batch", "2", *QUICK)
+    assert (outcome.code, "--batch has no effect with one photo." in outcome.err) == (2, True)
+
+
 def test_strict_makes_what_is_to_be_known_of_one_photo_its_failure(cli: Cli, photos: Path) -> None:
     from PIL import Image
 
@@ -372,6 +400,9 @@ def test_one_entry_in_the_history_for_the_whole_run(cli: Cli, photos: Path) -> N
 
 class Elsewhere:
     """An engine whose work, jobs and outcomes all go through bytes, as those of another process do."""
+
+    def __init__(self, together: int) -> None:
+        assert together == 1
 
     def run(self, jobs: Any, work: Any, tell: Any) -> None:
         work = pickle.loads(pickle.dumps(work))

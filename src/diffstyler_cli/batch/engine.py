@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from ..errors import out_of_memory
 from .jobs import Job, Outcome
 
 AHEAD = 2
 """Photos that are read before their turn, and pictures that wait to be written."""
 _PATIENCE = 0.1
+
+_Item = tuple[Job, Any, Exception | None]
+"""A job, what is read or made of it, and why that failed."""
 
 
 class Work(Protocol):
@@ -23,6 +28,15 @@ class Work(Protocol):
 
     def make(self, job: Job, read: Any) -> Any:
         """The picture."""
+
+    def alike(self, job: Job, read: Any) -> Hashable | None:
+        """What jobs have in common that may be made together; None for one that is made by itself."""
+
+    def make_together(self, jobs: Sequence[Job], reads: Sequence[Any]) -> Sequence[Any]:
+        """The pictures of jobs that are alike. What it raises is not their end: they are made in smaller parts."""
+
+    def too_many(self, count: int, fewer: int) -> None:
+        """Is told that there was no memory for `count` together, and that there will be at most `fewer`."""
 
     def write(self, job: Job, made: Any) -> Outcome:
         """Puts it in its place."""
@@ -47,11 +61,20 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """One process: a thread reads ahead, this one computes, another writes."""
+    """One process: a thread reads ahead, this one computes, another writes.
+
+    Args:
+        together: at most so many jobs are made at once, of those that are read: nobody waits for more to come. Halved
+            where memory runs out.
+    """
+
+    def __init__(self, together: int = 1) -> None:
+        self.together = together
 
     def run(self, jobs: Iterable[Job], work: Work, tell: Callable[[Outcome], None]) -> None:
-        """As `Engine.run`; pictures are made in the order of the jobs."""
-        line = _Line(work, tell)
+        """As `Engine.run`; pictures are made in the order of the jobs, but that those made together are made with the
+        first of them."""
+        line = _Line(work, tell, self.together)
         reader = threading.Thread(target=line.read_all, args=(jobs,), daemon=True)
         writer = threading.Thread(target=line.write_all, daemon=True)
         reader.start()
@@ -70,13 +93,16 @@ class LocalEngine:
 class _Line:
     """The two queues of a run and who works at them; None ends a queue."""
 
-    def __init__(self, work: Work, tell: Callable[[Outcome], None]) -> None:
+    def __init__(self, work: Work, tell: Callable[[Outcome], None], together: int) -> None:
         self.work = work
         self.tell = tell
+        self.together = together
         self.stop = threading.Event()
         self.fatal: list[BaseException] = []
-        self.reads: queue.Queue[tuple[Job, Any, Exception | None] | None] = queue.Queue(AHEAD)
-        self.made: queue.Queue[tuple[Job, Any, Exception | None] | None] = queue.Queue(AHEAD)
+        self.reads: queue.Queue[_Item | None] = queue.Queue(max(AHEAD, together))
+        self.made: queue.Queue[_Item | None] = queue.Queue(max(AHEAD, together))
+        self._waiting: list[_Item] = []
+        self._ended = False
 
     def read_all(self, jobs: Iterable[Job]) -> None:
         try:
@@ -95,15 +121,65 @@ class _Line:
             self.put(self.reads, None, until=self.stop.is_set)
 
     def make_all(self) -> None:
-        while (item := self.reads.get()) is not None and not self.stop.is_set():
-            job, made, failure = item
-            if failure is None and not isinstance(made, Outcome):
-                try:
-                    made = self.work.make(job, made)
-                except Exception as error:
-                    made, failure = None, error
-            self.put(self.made, (job, made, failure), until=self.stop.is_set)
-            del item, made  # a photo and a picture are large
+        while (items := self._next()) and not self.stop.is_set():
+            self._make(items)
+            del items  # photos are large
+
+    def _next(self) -> list[_Item]:
+        """The oldest that is read, with those that may be made together with it; none at the end."""
+        while not self._ended and len(self._waiting) < max(1, self.together):
+            try:
+                item = self.reads.get(block=not self._waiting)
+            except queue.Empty:
+                break
+            if item is None:
+                self._ended = True
+            else:
+                self._waiting.append(item)
+        if not self._waiting:
+            return []
+        first, *others = self._waiting
+        key = self._alike(first) if self.together > 1 else None
+        mates = [item for item in others if key is not None and self._alike(item) == key][: self.together - 1]
+        self._waiting = [item for item in others if item not in mates]
+        return [first, *mates]
+
+    def _alike(self, item: _Item) -> Hashable | None:
+        job, read, failure = item
+        return None if failure is not None or isinstance(read, Outcome) else self.work.alike(job, read)
+
+    def _make(self, items: Sequence[_Item]) -> None:
+        """Makes jobs together; in halves where that fails, so that only those fail that do by themselves."""
+        if len(items) == 1:
+            self._made(*self._made_alone(*items[0]))
+            return
+        half = math.ceil(len(items) / 2)
+        try:
+            if len(items) > self.together:  # as the part before has found
+                raise MemoryError
+            pictures = self.work.make_together([job for job, *_ in items], [read for _, read, _ in items])
+        except Exception as error:
+            if out_of_memory(error) and len(items) <= self.together:
+                self.together = half
+                self.work.too_many(len(items), half)
+        else:
+            for (job, *_), picture in zip(items, pictures, strict=True):
+                self._made(job, picture, None)
+            return
+        # outside of the handler, which keeps alive what the failed attempt held
+        self._make(items[:half])
+        self._make(items[half:])
+
+    def _made_alone(self, job: Job, read: Any, failure: Exception | None) -> _Item:
+        if failure is None and not isinstance(read, Outcome):
+            try:
+                return job, self.work.make(job, read), None
+            except Exception as error:
+                return job, None, error
+        return job, read, failure
+
+    def _made(self, job: Job, made: Any, failure: Exception | None) -> None:
+        self.put(self.made, (job, made, failure), until=self.stop.is_set)
 
     def write_all(self) -> None:
         try:

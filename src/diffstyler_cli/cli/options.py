@@ -186,6 +186,11 @@ def whole(flag: str, text: str, *, low: int | None = None, high: int | None = No
     return value
 
 
+def auto_or_whole(flag: str, text: str | None, *, high: int, example: int) -> int | None:
+    """The number of an option that takes "auto" or a whole number from 1; None for "auto". Raises as `whole`."""
+    return None if text in (None, "auto") else whole(flag, str(text), low=1, high=high, example=example)
+
+
 def arguments(settings: Mapping[str, Any]) -> list[str]:
     """The command-line arguments that give these settings, in the table's order."""
     words: list[str] = []

@@ -1,10 +1,12 @@
 """The passes of a run on loaded networks: free diffusion, then guided dual sampling (Huang et al. 2022, figure 2).
 
-A sweep calls these directly: cells that differ in λ alone share one free diffusion and are sampled as one batch.
+A sweep calls these directly: cells that differ in λ alone share one free diffusion and are sampled as one batch. So
+are photos of one size with the same settings.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,15 +171,16 @@ def run_sampling(
     picture of the pass before and the noise that free diffusion found for the photo at the new size: colours and large
     forms are those of the first pass, what is small comes from the photo.
 
-    `configs` have their seed set and differ in `lam` alone; their pictures share fresh noise, cutouts and places
-    with what each would be by itself. `timings` are the seconds that went before; to them each picture adds its
-    share of the batch's. The last event has the pictures.
+    `configs` have their seed set and differ in `lam` alone; of several photos there is one each, all alike. Their
+    pictures have the fresh noise, cutouts and places that each would have by itself. `timings` are the seconds that
+    went before; to them each picture adds its share of the batch's. The last event has the pictures.
 
     Raises:
         NumericalError: NaN from a network or a loss, naming the step.
     """
     config, count = configs[0], len(configs)
-    lams = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
+    several = len({c.lam for c in configs}) > 1
+    lams = torch.tensor([c.lam for c in configs], device=networks.device) if several else config.lam
     art_fn = networks.unconditioned(networks.parts.art, config.tile)
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
@@ -192,11 +195,11 @@ def run_sampling(
         return Progress(phase, step, count, pred, losses, before + time.monotonic() - began, size)
 
     for number, (subject, objective, start) in enumerate(zip(subjects, objectives, starts, strict=True)):
-        noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
+        noise = torch.randn(start[:1].shape, generator=torch.Generator().manual_seed(config.seed or 0))
         noise = noise.to(networks.device)
         if number == 0:
             x = fresh_noise(start, config.fresh_noise, noise)
-            x = x if count == 1 else x.repeat(count, 1, 1, 1)
+            x = x if len(x) == count else x.repeat(count, 1, 1, 1)
         else:
             larger, time_from = subject.enlarged(x, size, detail=number > 1), float(grid[steps[number]])
             x = resumed(larger, start, subject.x0, time_from, config.fresh_noise, noise)
@@ -233,21 +236,24 @@ def run_sampling(
         networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
         conditions.prompts, conditions.styles, conditions.weights, conditions.palette, subjects[-1].ground.places,
     )  # fmt: skip
-    rows = zip(x.split(1), configs, histories, strict=True)
-    yield Finished(tuple(_result(subjects[-1], made, x_0, config, history, spent) for x_0, config, history in rows))
+    rows = enumerate(zip(x.split(1), configs, histories, strict=True))
+    yield Finished(
+        tuple(_result(subjects[-1], number, made, x_0, of, history, spent) for number, (x_0, of, history) in rows)
+    )
 
 
 def _result(
-    subject: Subject, made: Made, x: Tensor, config: StylizeConfig, history: list[dict[str, TermReport]],
-    timings: Mapping[str, float],
+    subject: Subject, number: int, made: Made, x: Tensor, config: StylizeConfig,
+    history: list[dict[str, TermReport]], timings: Mapping[str, float],
 ) -> StylizeResult:  # fmt: skip
-    loaded = subject.loaded
+    which = min(number, len(subject.photos) - 1)  # of one photo all pictures are
+    loaded = subject.photos[which]
     picture = to_image(x, subject.size)
     size = config.result_size(loaded.original_size)
     if picture.size != size:
         if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen
             picture = spread(picture, loaded.alpha.resize(subject.size, Image.Resampling.LANCZOS))
-        picture = enlarged(picture, subject.shown, size)
+        picture = enlarged(picture, subject.shown[which], size)
     if made.palette is not None:
         seen = None if loaded.alpha is None else loaded.alpha.resize(picture.size, Image.Resampling.LANCZOS)
         picture = match_palette(picture, made.palette.rgb, seen, made.palette.alpha)
@@ -257,7 +263,7 @@ def _result(
     if made.places is not None:
         picture = made.places.composed(picture, loaded)
     picture = restore_alpha(picture, loaded.alpha)
-    recipe = recipe_of(made, config, picture.size, history, timings)
+    recipe = recipe_of(dataclasses.replace(made, photo=loaded), config, picture.size, history, timings)
     return StylizeResult(picture, history, recipe, config.seed or 0)
 
 

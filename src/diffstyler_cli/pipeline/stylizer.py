@@ -144,23 +144,61 @@ class Stylizer:
             NumericalError: NaN from a network or a loss, naming the step.
         """
         places, overrides = taken(places, overrides)
-        config = (config or StylizeConfig.defaults(self.name)).with_overrides(overrides, self.name).validate()
-        config = dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
-        networks, parts = self.networks, self.components
-        started = time.monotonic()
+        settled, began = self._settled(config, overrides), time.monotonic()
         photo = image if isinstance(image, LoadedImage) else read_image(image)
         maps = read_places(places, photo, rest=bool(prompts or style_images)) if isinstance(places, Places) else places
-        subjects = make_subjects(parts, photo, config, self.device, maps)
+        yield from self._run([photo], prompts, settled, style_images, palette, maps, began)
+
+    def run_together(
+        self,
+        images: Sequence[LoadedImage],
+        prompts: Sequence[str | Prompt] | str = (),
+        config: StylizeConfig | None = None,
+        *,
+        style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
+        palette: Source | LoadedImage | None = None,
+        **overrides: Any,
+    ) -> Iterator[Event]:
+        """`run` for several photos at once, which go through the networks together: `Finished.results` has a picture
+        of each.
+
+        A picture is the one that `run` makes of its photo, but for rounding: sums of a batch are added up in another
+        order, and loss guidance magnifies that. Arguments and errors as of `run`.
+
+        Raises:
+            ValueError: there is no photo, or they come to other sizes (`StylizeConfig.pass_sizes`).
+        """
+        if not images:
+            raise ValueError("there is no photo")
+        settled = self._settled(config, overrides)
+        yield from self._run(images, prompts, settled, style_images, palette, None, time.monotonic())
+
+    def _settled(self, config: StylizeConfig | None, overrides: Mapping[str, Any]) -> StylizeConfig:
+        config = (config or StylizeConfig.defaults(self.name)).with_overrides(overrides, self.name).validate()
+        return dataclasses.replace(config, seed=secrets.randbelow(2**31) if config.seed is None else config.seed)
+
+    def _run(
+        self,
+        photos: Sequence[LoadedImage],
+        prompts: Sequence[str | Prompt] | str,
+        config: StylizeConfig,
+        style_images: Sequence[str | Path | StyleImage | StylePicture],
+        palette: Source | LoadedImage | None,
+        maps: PlaceMaps | None,
+        started: float,
+    ) -> Iterator[Event]:
+        networks, parts, count = self.networks, self.components, len(photos)
+        subjects = make_subjects(parts, photos, config, self.device, maps)
         colours = palette if palette is None or isinstance(palette, LoadedImage) else read_image(palette)
         regions = maps.prompts if maps else ()
         conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device, colours, regions)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
-        timings = {"prepare": time.monotonic() - started}
+        timings = {"prepare": (time.monotonic() - started) / count}
 
         starts, began = [subject.x0 for subject in subjects], time.monotonic()
         for free in run_free(networks, subjects, config):
             starts[free.number] = free.x
             seconds = time.monotonic() - started
             yield Progress("free", free.step, free.steps, None, None, seconds, subjects[free.number].size)
-        timings["free"] = time.monotonic() - began
-        yield from run_sampling(networks, subjects, conditions, objectives, starts, [config], timings)
+        timings["free"] = (time.monotonic() - began) / count
+        yield from run_sampling(networks, subjects, conditions, objectives, starts, [config] * count, timings)

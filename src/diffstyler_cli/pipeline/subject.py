@@ -1,8 +1,9 @@
-"""The photo of a run."""
+"""The photo of a run, or several of one size that are drawn together."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import StylizeConfig
-from ..images import LoadedImage, Source, enlarged, read_image, spread, to_image, to_tensor
+from ..images import LoadedImage, enlarged, spread, to_image, to_tensor
 from ..losses.content import ContentLoss
 from ..losses.nce import NCELoss
 from ..losses.objective import Shared
@@ -25,27 +26,33 @@ LOSSES_AT = 512
 
 
 class Subject:
-    """A photo at its working size, and what the losses keep of it, computed once for all the runs on it."""
+    """Photos at their working size, which is the same, and what the losses keep of them, computed once for all the runs
+    on them. Mostly it is one photo; of several there are no places."""
 
     def __init__(
         self,
-        loaded: LoadedImage,
+        photos: Sequence[LoadedImage],
         size: Shape,
         x0: Tensor,
         features: ContentFeatures,
         places: PlaceMaps | None = None,
     ) -> None:
-        self.loaded = loaded
+        self.photos = tuple(photos)
         self.size = size
         """(width, height) without the padding."""
         self.x0 = x0
-        """1×3×H×W in [-1, 1], padded."""
+        """N×3×H×W in [-1, 1], padded, N photos."""
         self.reduction = 2 ** max(0, round(math.log2(math.sqrt(size[0] * size[1]) / LOSSES_AT)))
         """The losses see the mean of so many pixels a side as one."""
         self.ground = Ground(places, size, x0)
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
+
+    @property
+    def loaded(self) -> LoadedImage:
+        """The photo; of several the first."""
+        return self.photos[0]
 
     @property
     def covered(self) -> Tensor | None:
@@ -65,13 +72,15 @@ class Subject:
         return ContentLoss(self.maps, self._layers[0], self._reduced)
 
     def enlarged(self, smaller: Tensor, size: Shape, *, detail: bool) -> Tensor:
-        """A picture B×3×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`.
+        """Pictures B×3×h×w that were drawn at a smaller `size` (width, height), at the size of `x0`: B of the photo, or
+        one of each photo.
 
         With `detail`, edges are as sharp as the photo's (`images.enlarge`).
         """
         width, height = self.size
         if detail:
-            each = [enlarged(to_image(one, size), self.shown, self.size) for one in smaller]
+            shown = self.shown * (len(smaller) if len(self.shown) == 1 else 1)
+            each = [enlarged(to_image(one, size), of, self.size) for one, of in zip(smaller, shown, strict=True)]
             inner = torch.cat([to_tensor(one, self.size)[0] for one in each]).to(smaller)
         else:
             inner = smaller[..., : size[1], : size[0]]
@@ -80,10 +89,9 @@ class Subject:
         return functional.pad(inner, padding, mode="replicate")
 
     @cached_property
-    def shown(self) -> Image.Image:
-        """The photo in its own size, the colours of what is seen carried on into what is hidden."""
-        loaded = self.loaded
-        return loaded.rgb if loaded.alpha is None else spread(loaded.rgb, loaded.alpha)
+    def shown(self) -> tuple[Image.Image, ...]:
+        """The photos in their own size, the colours of what is seen carried on into what is hidden."""
+        return tuple(photo.rgb if photo.alpha is None else spread(photo.rgb, photo.alpha) for photo in self.photos)
 
     def nce_loss(self, seed: int) -> NCELoss:
         """The contrastive loss against this photo, with the places and projections of `seed`; the latest is kept."""
@@ -94,21 +102,22 @@ class Subject:
 
 def make_subjects(
     parts: Components,
-    image: Source | LoadedImage,
+    images: Sequence[LoadedImage],
     config: StylizeConfig,
     device: torch.device,
     places: PlaceMaps | None = None,
 ) -> tuple[Subject, ...]:
-    """The photo at the size of every pass of a run, read once. Raises `InputImageError` if it cannot be read."""
-    loaded = image if isinstance(image, LoadedImage) else read_image(image)
-    sizes = config.pass_sizes(loaded.original_size)
-    return tuple(make_subject(parts, loaded, size, device, places) for size in sizes)
+    """The photos at the size of every pass of a run. Raises ValueError for several whose passes have other sizes."""
+    first, *others = (config.pass_sizes(photo.original_size) for photo in images)
+    if any(sizes != first for sizes in others):
+        raise ValueError("photos of other sizes cannot be drawn together")
+    return tuple(make_subject(parts, images, size, device, places) for size in first)
 
 
 def make_subject(
-    parts: Components, loaded: LoadedImage, size: Shape, device: torch.device, places: PlaceMaps | None = None
+    parts: Components, images: Sequence[LoadedImage], size: Shape, device: torch.device, places: PlaceMaps | None = None
 ) -> Subject:
-    """The photo at `size` (width, height)."""
+    """The photos at `size` (width, height)."""
     multiple = max(parts.photo.multiple, parts.art.multiple)
-    x0 = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
-    return Subject(loaded, size, x0, parts.features, places)
+    x0 = torch.cat([to_tensor(photo.rgb, size, multiple, photo.alpha)[0] for photo in images]).to(device)
+    return Subject(images, size, x0, parts.features, places)

@@ -69,7 +69,7 @@ class Runner:
         self.folder = folder
         self.style_images = tuple(style_images)
         self.palette = palette
-        self.subjects = make_subjects(stylizer.components, image, plan.config, stylizer.device, plan.places)
+        self.subjects = make_subjects(stylizer.components, [image], plan.config, stylizer.device, plan.places)
         self.subject = self.subjects[-1]
         self.batch = batch or self._auto_batch()
         self.notices: list[str] = []

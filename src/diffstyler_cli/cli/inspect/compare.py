@@ -135,7 +135,7 @@ def _scores(stylizer: Stylizer, side: Side, limit: int) -> dict[str, float]:
     photo = read_image(side.photo, limit)
     working = side.recipe.settings.get("working_size", side.recipe.default_of("working_size"))
     size = Size.parse(side.size).passes(photo.original_size, working)[-1]
-    subject = make_subject(parts, photo, size, device)
+    subject = make_subject(parts, [photo], size, device)
     asked = [*side.recipe.prompts, *side.recipe.places.prompts]
     conditions = make_conditions(parts, asked, side.styles, weight, device)
     return Scorer(parts, subject)(read_image(side.description.path, limit).rgb, conditions)

@@ -22,6 +22,7 @@ from ..options import (
     PIXELS,
     STYLE_IMAGE,
     TERMINAL,
+    auto_or_whole,
     frame_number,
     max_pixels,
     option,
@@ -36,7 +37,7 @@ from ..terminal.shell import joined as shell_words
 from . import masks
 from .many.command import ManyRequest, stylize_many
 from .many.operands import read_prompts, sort_operands
-from .many.options import Each, FromFile, NameTemplate, PromptFile, Recursive, RetryFailed
+from .many.options import Batch, Each, FromFile, NameTemplate, PromptFile, Recursive, RetryFailed
 from .operands import check_operands, only_a_style
 from .request import Request, check, without_idle
 from .wording import Reader
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 SUMMARY = "Stylise a photo by a prompt."
 
 MOST_VARIATIONS = 999
+MOST_AT_ONCE = 64
 
 PHOTO = 'Photos or folders; "-" reads standard input. Asked for if left out.'
 LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
@@ -124,6 +126,7 @@ def command(
     recursive: Recursive = False,
     each: Each = False,
     template: NameTemplate = None,
+    batch: Batch = None,
     retry: RetryFailed = False,
     list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
@@ -177,10 +180,13 @@ def command(
         dry_run=dry_run,
     )
 
-    if operands.several or from_file is not None or each or recursive or template is not None or retry:
-        many = ManyRequest(
-            request, operands.photos, None if from_file is None else str(from_file), recursive, each, template, retry
-        )
+    several = operands.several or from_file is not None
+    if batch is not None and not several:
+        raise UsageError("--batch has no effect with one photo.", "Leave it out.")
+    if several or each or recursive or template is not None or retry:
+        listed = None if from_file is None else str(from_file)
+        at_once = auto_or_whole("--batch", batch, high=MOST_AT_ONCE, example=4)
+        many = ManyRequest(request, operands.photos, listed, recursive, each, template, retry, at_once)
         stylize_many(call, many, operands, as_typed=as_typed, show=show, interactive=interactive)
         return
 

@@ -202,8 +202,15 @@ class Session:
         self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight | None
     ) -> Picture:
         """Makes a picture and writes nothing; `foresight` learns what it took."""
-        request = job.request
         result = self._watch(job, stylizer, config)
+        return self._picture(job, stylizer, config, output, result, foresight)
+
+    def _picture(
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, result: StylizeResult,
+        foresight: Foresight | None = None,
+    ) -> Picture:  # fmt: skip
+        """A result with all that is to be told of it."""
+        request = job.request
         if request.quality is not None:
             result = dataclasses.replace(result, recipe={**result.recipe, "quality": request.quality})
         self.notices.add(stylizer.notices)

@@ -18,6 +18,7 @@ PROMPT_FILE = 'Prompts from FILE, one a line; "-" reads standard input.'
 RECURSIVE = "Also the photos in folders within folders; the tree is mirrored below -o."
 EACH = "One picture a prompt, where there are several, in place of one picture that blends them."
 TEMPLATE = f"How the pictures are called, of {', '.join(f'{{{name}}}' for name in FIELDS)}. (default {PLAIN})"
+BATCH = "How many pictures of one size to make at once; auto is 1 on a CPU, up to 16 on a GPU. (default auto)"
 RETRY = "Try those again that failed in an earlier run."
 
 FromFile = Annotated[Path | None, option(SEVERAL, FROM_FILE, "--from-file", takes="LIST")]
@@ -25,4 +26,5 @@ PromptFile = Annotated[Path | None, option(SEVERAL, PROMPT_FILE, "--prompt-file"
 Recursive = Annotated[bool, option(SEVERAL, RECURSIVE, "--recursive")]
 Each = Annotated[bool, option(SEVERAL, EACH, "--each")]
 NameTemplate = Annotated[str | None, option(SEVERAL, TEMPLATE, OPTION, takes="TEXT")]
+Batch = Annotated[str | None, option(SEVERAL, BATCH, "--batch", takes="auto|N")]
 RetryFailed = Annotated[bool, option(SEVERAL, RETRY, "--retry-failed")]

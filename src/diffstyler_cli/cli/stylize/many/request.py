@@ -33,6 +33,7 @@ class ManyRequest:
         each: one picture a prompt, in place of one that blends them.
         template: how pictures are called; None for the usual way.
         retry: also those that failed before.
+        batch: how many pictures are made at once; None for what pays on the machine.
     """
 
     base: Request
@@ -42,6 +43,7 @@ class ManyRequest:
     each: bool = False
     template: str | None = None
     retry: bool = False
+    batch: int | None = None
 
     @property
     def streamed(self) -> bool:
@@ -83,10 +85,11 @@ class ManyRequest:
         said = [word for prompt in self.base.prompts for word in ("-p", prompt)]
         listed = [] if self.from_file is None else ["--from-file", self.from_file]
         flags = ["--recursive"] * self.recursive + ["--each"] * self.each
+        at_once = [] if self.batch is None else ["--batch", str(self.batch)]
         named = [] if self.template is None else [OPTION, self.template]
         photos = [f"./{word}" if word.startswith("-") else word for word in self.photos]
         as_typed = ["--as-typed"] * self.base.reads_otherwise()
-        return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *as_typed, *words]
+        return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *at_once, *as_typed, *words]
 
     def command_line(self, seed: int | None) -> str:
         """The same, shell-quoted, as UTF-8 text."""

@@ -43,7 +43,7 @@ class ManySession:
         self.models = models
         self.notices = Notices(console)
         self.account = ManyAccount(models, self.notices)
-        self._engine = engine or LocalEngine()
+        self._engine = engine
         self._manifest: Manifest | None = None
 
     def run(self, request: ManyRequest, read: Reads) -> None:
@@ -61,8 +61,9 @@ class ManySession:
         base = request.base.with_settings(seed=seed) if request.streamed else request.single()
         palette, force = read_palette(base, self.notices), request.base.force
         work = StylizeWork(
-            base, styles, palette, self.console, self.models, folder, known, force=force, retry=request.retry
-        )
+            base, styles, palette, self.console, self.models, folder, known, force=force, retry=request.retry,
+            batch=request.batch,
+        )  # fmt: skip
         self.notices.add(doubts(work.base.config(work.model_set)))
         if request.streamed:
             self._carry_out(request, work, None, jobs_of(request, seed, read))
@@ -128,7 +129,8 @@ class ManySession:
                 if account.counts[SKIPPED] and account.total is not None:
                     console.say(f"{account.counts[SKIPPED]} of {account.total} pictures are there already.")
                 work.watch = shown.step
-                self._engine.run(jobs, work, lambda outcome: self._tell(outcome, shown))
+                engine = self._engine or LocalEngine(work.at_once() if plan is None or plan.todo else 1)
+                engine.run(jobs, work, lambda outcome: self._tell(outcome, shown))
         finally:
             self._end(request)
         console.say(f"{account.told()}{'' if request.folder is None else f', in {request.folder}'}")

@@ -6,7 +6,7 @@ import dataclasses
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,15 @@ from ..session import Session, _Job
 
 if TYPE_CHECKING:
     from ....images import LoadedImage
-    from ....pipeline import Progress, Stylizer
+    from ....pipeline import Progress, Stylizer, StylizeResult
     from ....pipeline.style_images import StylePicture
     from ..live import Display
 
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the system after which no other picture could be written either."""
+GPU_AT_ONCE = 16
+"""Pictures that a GPU makes at once; fewer where its memory runs out. A CPU gains little, and one picture at a time is
+the same to the last bit as that photo's alone."""
 
 
 class Single(Session):
@@ -62,6 +65,10 @@ class Single(Session):
         weights = [prompt.weight for prompt in job.prompts] + [style.weight for style in job.style_images]
         foresight = Foresight(config, machine, job.source, weights, job.outputs.paths, job.places) if learn else None
         return self._draw(job, stylizer, config, job.outputs.paths[0], foresight)
+
+    def drawn(self, job: _Job, stylizer: Stylizer, result: StylizeResult) -> Picture:
+        """The picture of a result that was made together with others."""
+        return self._picture(job, stylizer, job.request.config(stylizer.name), job.outputs.paths[0], result)
 
     def put(self, picture: Picture, job: _Job) -> Picture:
         """Writes it."""
@@ -99,12 +106,14 @@ class StylizeWork:
     Args:
         folder: of the manifest; None without one.
         known: what the manifest knew when the run began.
+        batch: how many pictures are made at once, at most; None for what pays here.
         watch: told of each step of the picture at hand.
     """
 
     def __init__(
         self, base: Request, styles: Sequence[StylePicture], palette: LoadedImage | None, console: Console,
         models: LoadedModels, folder: Path | None, known: Known, *, force: bool = False, retry: bool = False,
+        batch: int | None = None,
     ) -> None:  # fmt: skip
         self.base = base
         self.styles = styles
@@ -115,6 +124,7 @@ class StylizeWork:
         self.known = known
         self.force = force
         self.retry = retry
+        self.batch = batch
         self.model_set = models.chosen(base.machine(), base.weights)
         self._start()
 
@@ -126,7 +136,7 @@ class StylizeWork:
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs for the same work; it loads models of its own, and knows pictures by recipes."""
-        plain = ("base", "styles", "palette", "folder", "force", "retry", "model_set")
+        plain = ("base", "styles", "palette", "folder", "force", "retry", "batch", "model_set")
         return {name: getattr(self, name) for name in plain} | {"strict": self.console.strict}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -204,11 +214,50 @@ class StylizeWork:
 
     def make(self, job: Job, read: _Making) -> tuple[_Making, Picture]:
         """The picture; the models are loaded with the first."""
-        stylizer = self.models.load(self.base.machine(), self.base.weights, self.console, Notices(self.console))
+        stylizer = self._stylizer()
         if not set(job.prompts) <= set(self.base.prompts):  # those of the run are checked before it
             read.one.notices.add(stylizer.check_prompts(read.parts.prompts))
         self._learned += 1
         return read, read.one.draw(read.parts, stylizer, learn=self._learned <= LATEST)
+
+    def alike(self, job: Job, read: _Making) -> Hashable | None:
+        """Pictures of the same prompts, seed and sizes may be made together, where nothing differs from place to place
+        and there is memory for them."""
+        parts = read.parts
+        if job.own or parts.places is not None or not set(job.prompts) <= set(self.base.prompts):
+            return None
+        sizes = parts.request.config(self.model_set).pass_sizes(parts.source.original_size)
+        return job.prompts, job.seed, tuple(sizes)
+
+    def make_together(self, jobs: Sequence[Job], reads: Sequence[_Making]) -> Sequence[tuple[_Making, Picture]]:
+        """As `make`, all at once."""
+        from ....pipeline import Finished
+
+        stylizer, first = self._stylizer(), reads[0].parts
+        config = first.request.config(stylizer.name)
+        photos = [read.parts.source for read in reads]
+        more: dict[str, Any] = {"style_images": first.style_images, "palette": first.palette}
+        results: Sequence[StylizeResult] = ()
+        for event in stylizer.run_together(photos, first.prompts, config, **more):
+            if isinstance(event, Finished):
+                results = event.results
+            else:
+                self.watch(jobs[0], event)
+        drawn = zip(reads, results, strict=True)
+        return [(read, read.one.drawn(read.parts, stylizer, result)) for read, result in drawn]
+
+    def too_many(self, count: int, fewer: int) -> None:
+        """Says so."""
+        Notices(self.console).add(f"No memory for {count} pictures at once: going on with {fewer}.")
+
+    def at_once(self) -> int:
+        """How many pictures may be made at once."""
+        if self.batch is not None:
+            return self.batch
+        return GPU_AT_ONCE if self._stylizer().networks.machine.device.startswith("cuda") else 1
+
+    def _stylizer(self) -> Stylizer:
+        return self.models.load(self.base.machine(), self.base.weights, self.console, Notices(self.console))
 
     def write(self, job: Job, made: tuple[_Making, Picture]) -> Outcome:
         """Puts it in its place."""
