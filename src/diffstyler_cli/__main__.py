@@ -6,6 +6,9 @@ import sys
 def main() -> None:
     """Console entry point."""
     try:
+        from .threads import settle
+
+        settle()  # before torch
         from .cli.app import main as command  # takes a while: inside, so that Ctrl-C meanwhile is caught
 
         command()

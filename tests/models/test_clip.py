@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import normalize
 
 from diffstyler_cli.errors import WeightsError
-from diffstyler_cli.models.clip import MEAN, STD, VIT_B_16, ClipEncoder, clip_weights
+from diffstyler_cli.models.clip import VIT_B_16, ClipEncoder, clip_weights
+from diffstyler_cli.models.encoder import MEAN, STD
 from diffstyler_cli.weights.load import load_strict
 
 TINY = {

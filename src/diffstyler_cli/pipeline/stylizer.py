@@ -56,13 +56,14 @@ class Stylizer:
             UsageError: unknown set, art model, device or precision; an art model given for the lite set.
             WeightsError: files of the full set are missing or damaged.
         """
-        from ..models.full.load import load_full
         from ..models.lite.load import load_lite
 
         resolved = resolve(MachineConfig(models, art_model, device, dtype), weights)
         choice, where, precision = resolved.choice, resolved.device, resolved.dtype
         if choice.set == "lite":
             return cls(load_lite(where, files=choice.lite_files), where, precision)
+        from ..models.full.load import load_full  # with open_clip's model zoo: seconds
+
         art, lite_art = choice.art_model or "", choice.lite_files.get("art")
         return cls(load_full(resolved.settings, where, precision, art, lite_art), where, precision, art)
 

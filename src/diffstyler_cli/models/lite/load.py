@@ -13,8 +13,8 @@ from ...weights.digest import sha256
 from ...weights.load import load_strict
 from ..aesthetic import LinearAesthetic
 from ..base import ComponentInfo, Components
-from ..clip import ClipEncoder
 from .architecture import ENCODER, WEIGHTS
+from .encoder import LiteEncoder
 from .features import LiteFeatures
 from .files import read_weights, unpack_vocabulary
 from .unet import LiteUNet
@@ -42,7 +42,7 @@ def load_lite(
             vocabulary = frozenset(facts.get("vocabulary", "").split())
             states[role] = unpack_vocabulary(states[role])
 
-    encoder = ClipEncoder(ENCODER, vocabulary=vocabulary)
+    encoder = LiteEncoder(vocabulary)
     photo, art, features = LiteUNet("photo"), LiteUNet("art"), LiteFeatures()
     aesthetic = LinearAesthetic(ENCODER["embed_dim"])
     modules: dict[str, nn.Module] = {
