@@ -36,7 +36,9 @@ def test_returns_a_picture_in_the_photos_shape_with_losses_and_recipe(stylizer: 
     assert result.image.size == (78, 52)  # 384×256 at about 64×64 pixels
     assert len(result.losses) == 3
     assert list(result.losses[0]) == ["instruction", "content", "nce", "aesthetic", "tv"]
-    assert all(term.grad_norm > 0 for terms in result.losses for term in terms.values())
+    ends = (result.losses[0], result.losses[-1])
+    assert all(term.grad_norm and term.grad_norm > 0 for terms in ends for term in terms.values())
+    assert [result.losses[1][name].grad_norm for name in result.losses[1]] == [None] * 5
     assert result.recipe["settings"]["seed"] == result.seed == 7
     assert json.loads(json.dumps(result.recipe)) == result.recipe
     assert set(result.recipe["models"]) == {"photo", "art", "encoder", "features", "aesthetic"}

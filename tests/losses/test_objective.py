@@ -61,6 +61,22 @@ def test_gradient_norms_are_those_of_the_weighted_terms_and_the_gradient_is_thei
     assert not report.grad.requires_grad
 
 
+def test_together_is_the_same_but_for_the_norms(build, pred, features, encoder):
+    apart, together = build(), build()
+    together.apart = False
+    one, two = apart(pred), together(pred)
+    torch.testing.assert_close(two.grad, one.grad)
+    assert two.total == pytest.approx(one.total)
+    for before, after in zip((one.terms, *one.samples), (two.terms, *two.samples), strict=True):
+        assert {n: (t.value, t.weight) for n, t in after.items()} == {
+            n: (pytest.approx(t.value), t.weight) for n, t in before.items()
+        }
+        assert [term.grad_norm for term in after.values()] == [None] * 5
+    empty = Objective({})
+    empty.apart = False
+    assert torch.equal(empty(pred).grad, torch.zeros_like(pred))
+
+
 def test_gradient_by_finite_differences(build, pred):
     grad = build()(pred).grad
     h = 1e-6
@@ -135,9 +151,10 @@ def test_nothing_of_a_call_stays_in_memory(pred):
 )
 def test_nan_names_the_term(loss, pred):
     objective = Objective({"tv": (total_variation, 1.0), "content": (loss, 1.0)})
-    with pytest.raises(NumericalError, match="The content loss") as caught:
-        objective(pred)
-    assert "--w-content" in caught.value.advice
+    for objective.apart in (True, False):
+        with pytest.raises(NumericalError, match="The content loss") as caught:
+            objective(pred)
+        assert "--w-content" in caught.value.advice
 
 
 def test_reports_each_sample_of_a_batch_by_itself():

@@ -14,6 +14,8 @@ from ..errors import NumericalError
 from .report import ObjectiveReport, TermReport
 
 T = TypeVar("T")
+_Read = tuple[Tensor, dict[str, TermReport], tuple[dict[str, TermReport], ...]]
+"""Gradient, the terms, and those of each sample."""
 LossFn = Callable[[Tensor], Tensor]
 """x̂0 (BxCxHxW) -> (B,): a sample's value does not depend on its batch mates."""
 
@@ -45,6 +47,9 @@ class Objective:
         terms: name -> (loss, weight), in the order of the table.
         shared: what the losses share, cleared after each call.
         reduction: the losses see the mean of so many pixels a side as one.
+
+    Where `apart` is set to False, reports have no norms of single gradients, and terms that share a network share the
+    way back through it.
     """
 
     def __init__(
@@ -53,35 +58,20 @@ class Objective:
         self.terms = {name: (loss, weight) for name, (loss, weight) in terms.items() if weight != 0}
         self.shared = tuple(shared)
         self.reduction = reduction
+        self.apart = True
 
     def __call__(self, pred: Tensor) -> ObjectiveReport:
         """Reads every term at `pred` (BxCxHxW), which needs no gradient of its own; H and W divisible by `reduction`.
 
         Raises `NumericalError` naming the first term whose value or gradient is NaN or infinite.
         """
-        reports: dict[str, TermReport] = {}
-        samples: tuple[dict[str, TermReport], ...] = tuple({} for _ in pred)
         seen = functional.avg_pool2d(pred.detach(), self.reduction) if self.reduction > 1 else pred.detach()
-        grad = torch.zeros_like(seen)
         try:
             with torch.enable_grad():
                 leaf = seen.requires_grad_()
-                for name, (loss, weight) in self.terms.items():
-                    values = loss(leaf)
-                    value = values.sum()
-                    # The graph is kept because terms share parts of it; it goes with `value` and `clear`.
-                    (part,) = torch.autograd.grad(weight * value, leaf, retain_graph=True)
-                    norm = torch.linalg.vector_norm(part)
-                    if not (torch.isfinite(value) and torch.isfinite(norm)):
-                        raise NumericalError(
-                            f"The {name} loss or its gradient is NaN or infinite.",
-                            f"Lower --guidance-scale, or leave the term out with --w-{name} 0.",
-                        )
-                    grad = grad + part
-                    reports[name] = TermReport(value.item(), weight, norm.item())
-                    norms = torch.linalg.vector_norm(part.flatten(1), dim=1)
-                    for sample, *of_sample in zip(samples, values.tolist(), norms.tolist(), strict=True):
-                        sample[name] = TermReport(of_sample[0], weight, of_sample[1])
+                found = None if self.apart else self._together(leaf)
+                # one that is not finite is found by looking at each
+                grad, reports, samples = found or self._apart(leaf)
         finally:
             for shared in self.shared:
                 shared.clear()
@@ -89,3 +79,43 @@ class Objective:
             share = grad / self.reduction**2
             grad = share.repeat_interleave(self.reduction, -2).repeat_interleave(self.reduction, -1)
         return ObjectiveReport(math.fsum(r.weight * r.value for r in reports.values()), reports, grad, samples)
+
+    def _apart(self, leaf: Tensor) -> _Read:
+        reports: dict[str, TermReport] = {}
+        samples: tuple[dict[str, TermReport], ...] = tuple({} for _ in leaf)
+        grad = torch.zeros_like(leaf)
+        for name, (loss, weight) in self.terms.items():
+            values = loss(leaf)
+            value = values.sum()
+            # The graph is kept because terms share parts of it; it goes with `value` and `clear`.
+            (part,) = torch.autograd.grad(weight * value, leaf, retain_graph=True)
+            norm = torch.linalg.vector_norm(part)
+            if not (torch.isfinite(value) and torch.isfinite(norm)):
+                raise NumericalError(
+                    f"The {name} loss or its gradient is NaN or infinite.",
+                    f"Lower --guidance-scale, or leave the term out with --w-{name} 0.",
+                )
+            grad = grad + part
+            reports[name] = TermReport(value.item(), weight, norm.item())
+            norms = torch.linalg.vector_norm(part.flatten(1), dim=1)
+            for sample, *of_sample in zip(samples, values.tolist(), norms.tolist(), strict=True):
+                sample[name] = TermReport(of_sample[0], weight, of_sample[1])
+        return grad, reports, samples
+
+    def _together(self, leaf: Tensor) -> _Read | None:
+        """The same by one backward pass, without norms; None where something is NaN or infinite."""
+        if not self.terms:
+            return None
+        values = {name: loss(leaf) for name, (loss, _) in self.terms.items()}
+        total = torch.stack([self.terms[name][1] * value.sum() for name, value in values.items()]).sum()
+        (grad,) = torch.autograd.grad(total, leaf)
+        if not (torch.isfinite(total) and torch.isfinite(grad).all()):
+            return None
+        of_samples = {name: value.tolist() for name, value in values.items()}
+        weights = {name: weight for name, (_, weight) in self.terms.items()}
+        reports = {name: TermReport(math.fsum(each), weights[name], None) for name, each in of_samples.items()}
+        samples = tuple(
+            {name: TermReport(each[number], weights[name], None) for name, each in of_samples.items()}
+            for number in range(len(leaf))
+        )
+        return grad, reports, samples

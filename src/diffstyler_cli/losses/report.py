@@ -16,8 +16,9 @@ class TermReport:
     value: float
     """Unweighted, summed over the batch."""
     weight: float
-    grad_norm: float
-    """Of weight times the gradient by x̂0, over the whole batch: how hard the term pulls."""
+    grad_norm: float | None
+    """Of weight times the gradient by x̂0, over the whole batch: how hard the term pulls. None where it was not
+    measured: it takes a backward pass of its own."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import MachineConfig, StylizeConfig
 from ..diffusion.dual import batched_cfg, checked, clamped, mix
@@ -37,6 +37,8 @@ from .ground import Ground
 from .result import Event, Finished, Made, Progress, StylizeResult, recipe_of
 from .subject import Subject
 
+NORMS_EVERY = 6
+"""Steps from one at which each loss's gradient has a backward pass of its own to the next."""
 NOISE_RATE = 0.02
 """Learning rate of Adam on the learnable noise, in units of its standard deviation."""
 
@@ -54,6 +56,9 @@ class Networks:
         self.machine = machine
         self.notices: list[str] = []
         self._overflowed: set[VelocityNetwork] = set()
+        if dtype != torch.float32:
+            for network in (parts.photo, parts.art):
+                _store(network, dtype)
 
     @property
     def overflowed(self) -> list[str]:
@@ -83,7 +88,6 @@ class Networks:
         x = x if self.device.type == "mps" else x.contiguous(memory_format=torch.channels_last)
         v: Tensor
         if network not in self._overflowed:
-            # the full networks are stored in their dtype; the lite ones are float32 and cast as they go
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 v = network(x, *rest)
             if self.dtype != torch.float16 or bool(v.isfinite().all()) or not bool(x.isfinite().all()):
@@ -92,6 +96,13 @@ class Networks:
             self.notices.append(f"The {network.role} network overflowed in fp16 and goes on in fp32, which is slower.")
         v = network(x, *rest)
         return v
+
+
+def _store(network: VelocityNetwork, dtype: torch.dtype) -> None:
+    """Stores the weights that autocast would cast at every call as it casts them; the others keep their precision."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.to(dtype)
 
 
 def make_objective(
@@ -216,6 +227,9 @@ def run_sampling(
             sampling = time.monotonic()
 
         reports: list[ObjectiveReport] = []
+        measured = _measured(steps, number)
+        if objective is not None:
+            objective.apart = 0 in measured
         model = guided(
             photo_fn, art_fn, lam, objective or _no_objective, guide=config.guide,
             scale=config.guidance_scale if objective else 0.0, on_report=reports.append,
@@ -227,6 +241,8 @@ def run_sampling(
             if report is not None:
                 for history, terms in zip(histories, report.samples, strict=True):
                     history.append(terms)
+            if objective is not None:
+                objective.apart = step.index + 1 in measured
             x = step.x
             pred = ground.settled(step.pred, 0.0)
             yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), pred, report)
@@ -240,6 +256,12 @@ def run_sampling(
     yield Finished(
         tuple(_result(subjects[-1], number, made, x_0, of, history, spent) for number, (x_0, of, history) in rows)
     )
+
+
+def _measured(steps: Sequence[int], number: int) -> frozenset[int]:
+    """The steps of pass `number` at which each term's gradient is measured by itself: some, the first and the last."""
+    last = {steps[number] - 1} if number == len(steps) - 1 else set()
+    return frozenset({*range(0, steps[number], NORMS_EVERY), *last})
 
 
 def _result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,10 @@ class Bars:
             # first the first: the display is drawn by another thread, which looks for them by the names of the losses
             for name, term in event.losses.items():
                 self._first.setdefault(name, term)
-            self._losses = event.losses
+            self._losses = {
+                name: term if term.grad_norm is not None else dataclasses.replace(term, grad_norm=self._pull(name))
+                for name, term in event.losses.items()
+            }
         if self._preview and event.pred is not None:
             self._draw(event)
 
@@ -130,6 +134,11 @@ class Bars:
         if self._picture is not None:
             parts.append(self._picture)
         return Group(*parts)
+
+    def _pull(self, name: str) -> float | None:
+        """The norm of a loss's gradient when it was last measured."""
+        known = self._losses.get(name)
+        return None if known is None else known.grad_norm
 
     def _draw(self, event: Progress) -> None:
         from ..terminal.preview import HalfBlocks, due
@@ -168,7 +177,7 @@ def loss_table(losses: Mapping[str, TermReport], first: Mapping[str, TermReport]
             "loss": name,
             "value": f"{term.value:.4f}",
             "weight": f"{term.weight:g}",
-            "gradient": f"{term.grad_norm:.3g}",
+            "gradient": "" if term.grad_norm is None else f"{term.grad_norm:.3g}",
             "change": f"{change:+.4f}",
         }
         table.add_row(*(Text(cells[column], style if column == "change" else "") for column, _ in columns))

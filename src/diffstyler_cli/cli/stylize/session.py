@@ -29,6 +29,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from ...images import LoadedImage
+    from ...losses.report import TermReport
     from ...pipeline import Progress, Stylizer, StylizeResult
     from ...pipeline.places import PlaceMaps
     from ...pipeline.style_images import StylePicture
@@ -326,7 +327,8 @@ def doubts(*configs: StylizeConfig) -> list[str]:
 
 
 def _log(event: Progress) -> None:
-    losses = ", ".join(
-        f"{name} {term.value:.6g} (gradient {term.grad_norm:.3g})" for name, term in (event.losses or {}).items()
-    )
+    def told(name: str, term: TermReport) -> str:
+        return f"{name} {term.value:.6g}" + ("" if term.grad_norm is None else f" (gradient {term.grad_norm:.3g})")
+
+    losses = ", ".join(told(name, term) for name, term in (event.losses or {}).items())
     LOG.debug("%s %d/%d at %.3f s: %s", event.phase, event.step, event.steps, event.seconds, losses or "no losses")
