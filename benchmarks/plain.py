@@ -1,8 +1,8 @@
 """The same algorithm as plainly as it can be written, to compare with: same networks, same steps, same pictures.
 
-Everything is in float32. Nothing is kept that a step could compute again: each condition is a call of the network of its
-own, each loss goes forward and back by itself through the networks that it looks with, and the photo's features are
-computed anew at every step, as the released code of Huang et al. 2022 does.
+Everything is in float32. Nothing is kept that a step could compute again: each condition is a call of the network of
+its own, each loss goes forward and back by itself through the networks that it looks with, and what the photo is to
+them is computed anew at every step, as the released code of Huang et al. 2022 does.
 """
 
 from __future__ import annotations
