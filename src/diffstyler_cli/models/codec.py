@@ -93,6 +93,7 @@ class LatentCodec:
         whole = parts[0]
         if hasattr(whole, "enable_tiling"):
             whole.enable_tiling()
+            whole.enable_slicing()
             whole.tile_sample_min_size, whole.tile_latent_min_size = TILE, TILE // self.factor
 
     def to(self, device: torch.device | str) -> LatentCodec:
