@@ -97,7 +97,8 @@ def test_the_sets_own_embeddings_and_another_encoder_go_together(stylizer: Styli
 def test_regions_have_their_own_prompts_in_a_network_s_own_way(stylizer: Stylizer, tmp_path: Path) -> None:
     told: list[Tensor | None] = []
     own = with_networks(stylizer, adapted(told, Words()))
-    half = Image.new("L", Image.open(SAMPLE).size)
+    with Image.open(SAMPLE) as photo:
+        half = Image.new("L", photo.size)
     half.paste(255, (0, 0, half.width // 2, half.height))
     style = tmp_path / "style.png"
     Image.open(SAMPLE).save(style)
