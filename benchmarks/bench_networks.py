@@ -109,12 +109,11 @@ def count() -> None:
     forward = row("U-Net, one evaluation", counted(network, x))
     graded = row("U-Net, with the gradient to x", counted(network, x, gradient=True))
     row("encoder, once a pass", counted(lambda p: vae.encode(p).latent_dist.mean, pixels))
-    decode = row("decoder, once a picture", counted(plain.decode, x))
+    row("decoder, once a picture", counted(plain.decode, x))
     row("decoder, with its gradient, all kept", counted(plain.decode, x, gradient=True))
     vae.enable_gradient_checkpointing()
     look = row("decoder, likewise, blocks computed again", counted(plain.look, x, gradient=True))
     small = row("tiny decoder, likewise", counted(checked.look, x, gradient=True))
-    one = forward[0]
     print("\nOne step, one prompt, both networks told it (two evaluations each):")
     steps = {
         "--guidance-scale 0": (4 * forward[0], 0.0),
@@ -128,17 +127,19 @@ def count() -> None:
         seconds = half / (HALF * SHARE) + full / (FULL * SHARE)
         print(f"  {name:42}{half + full:8.2f}   predicted {seconds:5.2f} s, 50 steps {50 * seconds:4.0f} s")
     fixed = (2 * 2 * weights[0] + 4 * weights[1]) / GIB
-    print(
-        f"\nPredicted for 24 GB, U-Nets in fp16 at {HALF} TFLOP/s, the rest in fp32 at {FULL}, {SHARE:.0%} of either:"
-    )
+    print(f"\nPredicted for 24 GB, U-Nets in fp16 ({HALF} TFLOP/s), the rest in fp32 ({FULL}), {SHARE:.0%} of either:")
     print(f"  weights: two U-Nets and the autoencoder {fixed:.1f} GiB; text encoder and losses about 1.2")
     print(f"  kept for --guide art: two evaluations {graded[1]:.1f} GiB, and the decoder's {look[1]:.1f}")
 
 
 # --- loop -----------------------------------------------------------------------------------------------------------
-def loop(steps: int = 10, turns: int = 5) -> None:
-    """A network small enough to take turns, large enough that it is the cost: 32 x 32 latents, 30 M parameters."""
+def loop(steps: int = 6, turns: int = 5) -> None:
+    """A network small enough to take turns, large enough that it is the cost: 32 x 32 latents.
+
+    On one thread, in seconds of the processor, which other programs on the machine disturb least.
+    """
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     unet = UNet2DConditionModel(
         sample_size=32, block_out_channels=(64, 128, 256), cross_attention_dim=128, attention_head_dim=8,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
@@ -178,9 +179,9 @@ def loop(steps: int = 10, turns: int = 5) -> None:
     apart = (theirs() - ours()).abs().max().item()
     for _ in range(turns):
         for name, run in (("diffusers", theirs), ("ours", ours)):
-            began = time.perf_counter()
+            began = time.process_time()
             run()
-            spent[name].append(time.perf_counter() - began)
+            spent[name].append(time.process_time() - began)
     best = {name: min(seconds) for name, seconds in spent.items()}
     print(f"encode, {steps} steps of ddim with a prompt, decode; fastest of {turns}; pictures apart by {apart:.1e}")
     print(

@@ -55,7 +55,7 @@ def test_latents_are_those_of_the_autoencoder(vae: Any, picture: Tensor) -> None
         torch.testing.assert_close(codec.look(latents), decoded, atol=1e-5, rtol=1e-5)
 
 
-def test_the_gradient_is_the_decoder_s_and_nothing_inside_of_it_is_kept_for_it(vae: Any, picture: Tensor) -> None:
+def test_the_gradient_is_the_decoder_s_and_of_its_blocks_only_the_borders_are_kept(vae: Any, picture: Tensor) -> None:
     codec = LatentCodec(vae, SCALE, SHIFT)
     latents = codec.encode(picture).requires_grad_()
     weights = torch.rand_like(picture)
@@ -71,7 +71,7 @@ def test_the_gradient_is_the_decoder_s_and_nothing_inside_of_it_is_kept_for_it(v
     vae.enable_gradient_checkpointing()
     grad, kept = grad_and_kept(codec.look)
     torch.testing.assert_close(grad, expected, atol=1e-6, rtol=1e-4)
-    assert kept < whole / 20
+    assert kept < whole / 4
 
 
 def test_a_tiny_decoder_serves_losses_and_previews_and_the_picture_comes_from_the_large_one(
