@@ -17,12 +17,15 @@ from ..losses.content import ContentLoss
 from ..losses.nce import NCELoss
 from ..losses.objective import Shared
 from ..models.base import Components, ContentFeatures
+from ..models.codec import PIXELS, Codec
 from ..size import Shape
 from .ground import Ground
 from .places import PlaceMaps
 
 LOSSES_AT = 512
 """About so many pixels squared the losses look at; a larger pass is reduced for them by 2, 4, 8."""
+MOST_REDUCED = 8
+"""Which sides can therefore be divided by, whatever the networks ask for."""
 
 
 class Subject:
@@ -33,18 +36,22 @@ class Subject:
         self,
         photos: Sequence[LoadedImage],
         size: Shape,
-        x0: Tensor,
+        pixels: Tensor,
         features: ContentFeatures,
         places: PlaceMaps | None = None,
+        codec: Codec = PIXELS,
     ) -> None:
         self.photos = tuple(photos)
         self.size = size
         """(width, height) without the padding."""
-        self.x0 = x0
+        self.pixels = pixels
         """N×3×H×W in [-1, 1], padded, N photos."""
+        self.codec = codec
+        self.x0 = codec.encode(pixels)
+        """What the networks see of it: `pixels` themselves, or their latents."""
         self.reduction = 2 ** max(0, round(math.log2(math.sqrt(size[0] * size[1]) / LOSSES_AT)))
         """The losses see the mean of so many pixels a side as one."""
-        self.ground = Ground(places, size, x0)
+        self.ground = Ground(places, size, self.x0, codec.factor)
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
@@ -64,7 +71,7 @@ class Subject:
 
     @cached_property
     def _reduced(self) -> Tensor:
-        return functional.avg_pool2d(self.x0, self.reduction) if self.reduction > 1 else self.x0
+        return functional.avg_pool2d(self.pixels, self.reduction) if self.reduction > 1 else self.pixels
 
     @cached_property
     def content_loss(self) -> ContentLoss:
@@ -72,12 +79,13 @@ class Subject:
         return ContentLoss(self.maps, self._layers[0], self._reduced)
 
     def enlarged(self, smaller: Tensor, size: Shape, *, detail: bool) -> Tensor:
-        """Pictures B×3×h×w that were drawn at a smaller `size` (width, height), at the size of `x0`: B of the photo, or
+        """Pictures B×C×h×w that were drawn at a smaller `size` (width, height), at the size of `x0`: B of the photo, or
         one of each photo.
 
-        With `detail`, edges are as sharp as the photo's (`images.enlarge`).
+        With `detail`, edges are as sharp as the photo's (`images.enlarge`). Latents are enlarged as pixels.
         """
         width, height = self.size
+        smaller = self.codec.decode(smaller)
         if detail:
             shown = self.shown * (len(smaller) if len(self.shown) == 1 else 1)
             each = [enlarged(to_image(one, size), of, self.size) for one, of in zip(smaller, shown, strict=True)]
@@ -85,8 +93,8 @@ class Subject:
         else:
             inner = smaller[..., : size[1], : size[0]]
             inner = functional.interpolate(inner, size=(height, width), mode="bicubic", align_corners=False)
-        padding = (0, self.x0.shape[-1] - width, 0, self.x0.shape[-2] - height)
-        return functional.pad(inner, padding, mode="replicate")
+        padding = (0, self.pixels.shape[-1] - width, 0, self.pixels.shape[-2] - height)
+        return self.codec.encode(functional.pad(inner, padding, mode="replicate"))
 
     @cached_property
     def shown(self) -> tuple[Image.Image, ...]:
@@ -118,6 +126,6 @@ def make_subject(
     parts: Components, images: Sequence[LoadedImage], size: Shape, device: torch.device, places: PlaceMaps | None = None
 ) -> Subject:
     """The photos at `size` (width, height)."""
-    multiple = max(parts.photo.multiple, parts.art.multiple)
-    x0 = torch.cat([to_tensor(photo.rgb, size, multiple, photo.alpha)[0] for photo in images]).to(device)
-    return Subject(images, size, x0, parts.features, places)
+    multiple = math.lcm(parts.codec.factor * math.lcm(parts.photo.multiple, parts.art.multiple), MOST_REDUCED)
+    pixels = torch.cat([to_tensor(photo.rgb, size, multiple, photo.alpha)[0] for photo in images]).to(device)
+    return Subject(images, size, pixels, parts.features, places, parts.codec)
