@@ -186,7 +186,7 @@ def test_several_lambdas_are_one_batch_in_latents_too(stylizer: Stylizer, folds:
     pictures = []
     for each in (stylizer, folds):
         parts = each.components
-        subjects = make_subjects(parts, [photo], config, each.device)
+        subjects = make_subjects(parts, [read_image(photo)], config, each.device)
         conditions = make_conditions(parts, "mosaic", (), 1.4, each.device)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
         *_, free = run_free(each.networks, subjects, config)
@@ -243,7 +243,7 @@ def test_the_size_fits_the_space(folds: Stylizer, photo: Image.Image) -> None:
     assert to_image(folds.components.codec.decode(subject.x0), (50, 35)).size == (50, 35)
     # networks that take any size do not keep the losses from reading means of 2×2
     anything = dataclasses.replace(folds.components, codec=PIXELS, **_of_any_size(folds.components))
-    large = make_subject(anything, loaded, (1029, 1021), folds.device)
+    large = make_subject(anything, [loaded], (1029, 1021), folds.device)
     assert large.reduction == 2
     assert large.pixels.shape == (1, 3, 1024, 1032)
 

@@ -72,7 +72,7 @@ def pair(stylizer: Stylizer) -> Stylizer:
 
 
 def test_sizes_are_multiples_of_64(pair: Stylizer) -> None:
-    subject = make_subject(pair.components, read_image(SAMPLE), (130, 100), pair.device)
+    subject = make_subject(pair.components, [read_image(SAMPLE)], (130, 100), pair.device)
     assert subject.pixels.shape == (1, 3, 128, 192)
     assert subject.x0.shape == (1, 4, 16, 24)
 
