@@ -14,6 +14,26 @@ DOCUMENT = (Path(__file__).parents[2] / "docs/networks.md").read_text(encoding="
 PYPROJECT = re.findall(r"^```toml\n(.*?)^```$", DOCUMENT, re.M | re.S)[0]
 MODULE, FROM_PYTHON = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.M | re.S)
 
+HALVES = """
+class Halves:
+    channels, factor = 3, 2
+
+    def encode(self, pixels):
+        return torch.nn.functional.avg_pool2d(pixels, 2)
+
+    def decode(self, latents):
+        return torch.nn.functional.interpolate(latents, scale_factor=2.0)
+
+    look = preview = decode
+
+
+def pair():
+    network = load()
+    network.card = dataclasses.replace(network.card, space="halves")
+    return network, Halves()
+"""
+"""To be added to `MODULE`: the same network on latents that are means of 2×2 pixels."""
+
 Install = Callable[..., Path]
 """install(folder, pyproject, module[, name]): where the package is then, which is in the path of this process."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from plugin_packages import FROM_PYTHON, MODULE, PYPROJECT, Install, entry
+from plugin_packages import FROM_PYTHON, HALVES, MODULE, PYPROJECT, Install, entry
 
 from diffstyler_cli import Stylizer
 from diffstyler_cli.errors import UsageError, WeightsError
@@ -65,28 +65,8 @@ def test_either_role_may_be_its(install: Install, stylizer: Stylizer) -> None:
     assert both.notices == ["grey takes neither prompts nor style images: the losses alone follow them."]
 
 
-CODEC = """
-class Halves:
-    channels, factor = 3, 2
-
-    def encode(self, pixels):
-        return torch.nn.functional.avg_pool2d(pixels, 2)
-
-    def decode(self, latents):
-        return torch.nn.functional.interpolate(latents, scale_factor=2.0)
-
-    look = preview = decode
-
-
-def pair():
-    network = load()
-    network.card = dataclasses.replace(network.card, space="halves")
-    return network, Halves()
-"""
-
-
 def test_a_network_may_bring_the_codec_of_its_space(install: Install, stylizer: Stylizer) -> None:
-    install("site", entry("halves", "grey_networks:pair"), f"import dataclasses\n{MODULE}{CODEC}")
+    install("site", entry("halves", "grey_networks:pair"), f"import dataclasses\n{MODULE}{HALVES}")
     halves = networks()["halves"]
     own = Stylizer(stylizer.components.with_networks("cpu", halves(), halves()), torch.device("cpu"), torch.float32)
     assert own.stylize(SAMPLE, "oil painting", **SMALL).image.size == (78, 52)
