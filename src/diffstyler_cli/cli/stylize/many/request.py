@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....batch.inputs import is_folder
 from ....batch.names import OPTION, PLAIN, SEVERAL_SEEDS, Template
 from ....errors import UsageError
-from ....naming import text_of
+from ....naming import text_of, without_secrets
 from ....prompts import parse_prompt, parse_style_image
+from ....remote import Place, place_of
 from ...terminal.shell import joined
 from ..operands import FOLDER, names_output
 from ..request import Request, check
@@ -49,9 +50,9 @@ class ManyRequest:
         return self.from_file == STREAM
 
     @property
-    def folder(self) -> Path | None:
+    def folder(self) -> Place | None:
         """Where the pictures go."""
-        return None if self.base.output is None else Path(self.base.output)
+        return None if self.base.output is None else place_of(self.base.output)
 
     def prompt_sets(self) -> list[tuple[str, ...]]:
         """The prompts of each picture of a photo."""
@@ -84,7 +85,7 @@ class ManyRequest:
         listed = [] if self.from_file is None else ["--from-file", self.from_file]
         flags = ["--recursive"] * self.recursive + ["--each"] * self.each
         named = [] if self.template is None else [OPTION, self.template]
-        photos = [f"./{word}" if word.startswith("-") else word for word in self.photos]
+        photos = [f"./{word}" if word.startswith("-") else without_secrets(word) for word in self.photos]
         as_typed = ["--as-typed"] * self.base.reads_otherwise()
         return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *as_typed, *words]
 
@@ -149,7 +150,7 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
             "Name its file.",
         ),
         (
-            request.recursive and not any(Path(word).is_dir() for word in photos),
+            request.recursive and not any(map(is_folder, photos)),
             "--recursive has no effect: no photo is a folder.",
             "Leave it out.",
         ),
