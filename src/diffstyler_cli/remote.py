@@ -113,6 +113,11 @@ class Url:
         name = re.sub("[\ud800-\udfff]", "_", name)  # bytes of a local name that are no UTF-8
         return Url(f"{self.text}{'' if self.text.endswith('/') else '/'}{name}")
 
+    def shares_store(self, other: Url) -> bool:
+        """Whether another address is of the same host or bucket."""
+        parts = 1 if self.protocol in ("memory", "local") else 3
+        return self.text.split("/")[:parts] == other.text.split("/")[:parts]
+
     def holds(self, other: str) -> str | None:
         """The path of another address within this folder; None where it lies elsewhere."""
         folder = self.text if self.text.endswith("/") else f"{self.text}/"
@@ -213,7 +218,7 @@ def _below(folder: Url, found: dict[str, Any]) -> Iterator[Found]:
     files, _ = _system(folder)
     root = files._strip_protocol(folder.text).rstrip("/") + "/"
     for path, info in sorted(found.items()):
-        if path.startswith(root) and info.get("type", "file") == "file" and path != root:
+        if path.startswith(root) and info.get("type", "file") == "file" and not path.endswith("/"):
             inside = path[len(root) :]
             yield Found(folder / inside, inside, _state(info))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -300,6 +301,11 @@ def test_the_summary_and_the_page_of_a_folder_elsewhere(cli: Cli, store: MemoryF
     assert cli("inspect", "memory://out/", "--page").out == b"memory://out/index.html\n"
     page = store.cat_file("/out/index.html").decode()
     assert page.count("data:image/webp") == 2, "the picture and its photo"
+    shutil.copy("photo.png", "other.png")
+    assert cli("stylize", "memory://photos/a.png", "other.png", "oil", "-o", "out", *QUICK).code == 0
+    assert cli("inspect", "out", "--page").code == 0
+    page = Path("out/index.html").read_text()
+    assert page.count("data:image/webp") == 3, "a folder here has nothing to do with photos elsewhere"
     store.pipe_file("/out/index.html", b"<title>mine</title>")
     assert cli("inspect", "memory://out/", "--page").code == 1
     store.rm_file("/out/a-oil.png")
@@ -398,6 +404,14 @@ def test_a_photo_that_could_not_be_reached_is_tried_by_the_next_run(cli: Cli, fr
         "frail://photos/photo.png: failed: 'frail://photos/photo.png' cannot be read: the line is dead." in outcome.err
     )
     assert cli(*words).out == b"out/photo-oil.png\n"
+
+
+def test_the_one_picture_that_a_store_does_not_take_is_kept_here(cli: Cli, frail: type[Frail]) -> None:
+    frail.fails["write"] = 1
+    outcome = cli("stylize", "photo.png", "oil", "-o", "frail://out/x.png", *QUICK)
+    assert outcome.code == 1
+    assert "cannot be written: the line is dead. The picture is kept as 'x.png'." in outcome.err
+    assert read_recipe(Path("x.png")) is not None
 
 
 @pytest.mark.parametrize(

@@ -91,14 +91,16 @@ def _cell(summary: Summary, row: Mapping[str, Any], side: int, folders: list[str
             cell["src"] = _embedded(picture, side)
     except Exception:  # whatever became of the file since
         return cell | {"error": "the picture cannot be read"}
-    return cell | {"photo": _photo(photo, row, side, folders)}
+    return cell | {"photo": _photo(photo, row, side, folders, summary.folder)}
 
 
-def _photo(photo: str, row: Mapping[str, Any], side: int, folders: list[str]) -> str | None:
+def _photo(photo: str, row: Mapping[str, Any], side: int, folders: list[str], home: Place) -> str | None:
     """The photo, where it is the one that the picture was made of: by length and time, as the manifest has them."""
     if not row.get("input"):
         return None
-    places: list[Place] = [Url(photo)] if is_url(photo) else [Path(folder, photo) for folder in reversed(folders)]
+    places: list[Place] = [Path(folder, photo) for folder in reversed(folders)]
+    if is_url(photo):  # whatever a manifest says, nobody is asked who has nothing to do with the folder
+        places = [Url(photo)] if isinstance(home, Url) and home.shares_store(Url(photo)) else []
     try:
         place = next((place for place in places if state_of(place) == row["input"]), None)
         return None if place is None else _embedded(read_image(place).rgb, side)

@@ -58,10 +58,17 @@ def find(request: ManyRequest, notices: Notices) -> Found:
     found = find_photos(request.photos, is_photo_like, recursive=request.recursive, but=request.folder)
     if found.passed_over:
         notices.add(f"{found.passed_over} files in the folders are not named as photos, and passed over.")
-    gone = [photo.path for photo in found.photos if not photo.state and not exists(place_of(photo.path))]
+    gone = [photo.path for photo in found.photos if not photo.state and _is_gone(photo.path)]
     if gone:
         raise InputImageError(f"{cut(gone[0])} does not exist.", "Check the path; a name with spaces needs quotes.")
     return found
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        return not exists(place_of(path))
+    except Unreachable:  # nobody can say: the job will
+        return False
 
 
 def _list(path: str) -> list[str]:
