@@ -21,8 +21,9 @@ from cli_harness import FAKE_APP, QUICK, Outcome, environment
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from diffstyler_cli import StylizeConfig, Stylizer, remote
+from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.cli.app import COMMANDS
+from diffstyler_cli.remote import systems
 
 ROOT = Path(__file__).parents[2]
 OWN = ("pipelines.md", "mistakes.md")
@@ -122,7 +123,7 @@ def elsewhere(photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("bucket/holiday/1.jpg", "bucket/2026/1.jpg", "example.org/photo.jpg"):
         files.pipe_file(f"/{name}", photo)
     files.pipe_file("/bucket/out/manifest/1.jsonl", b'{"kind": "run"}\n')
-    monkeypatch.setattr(remote, "_systems", {})
+    monkeypatch.setattr(systems, "_systems", {})
     monkeypatch.setattr(fsspec, "get_filesystem_class", lambda protocol: Memory)
 
 

@@ -26,7 +26,7 @@ from diffstyler_cli.batch.parts import Parts
 from diffstyler_cli.errors import InputImageError
 from diffstyler_cli.images import read_image, source
 from diffstyler_cli.images.metadata import read_recipe
-from diffstyler_cli.remote import Url
+from diffstyler_cli.remote import Url, systems
 
 Cli = Callable[..., Outcome]
 SEED = ("--seed", "7")
@@ -406,6 +406,30 @@ def test_a_photo_that_could_not_be_reached_is_tried_by_the_next_run(cli: Cli, fr
     assert cli(*words).out == b"out/photo-oil.png\n"
 
 
+def test_a_store_without_conditions_is_asked_first(cli: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(MemoryFileSystem):
+        store: ClassVar[dict[str, Any]] = {}
+        pseudo_dirs: ClassVar[list[str]] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return super()._strip_protocol(path.replace("oss://", "memory://"))
+
+        def pipe_file(self, path: str, value: bytes) -> None:  # type: ignore[override]  # as older ones have it
+            super().pipe_file(path, value)
+
+    monkeypatch.setattr(systems, "_systems", {})
+    monkeypatch.setattr(fsspec, "get_filesystem_class", lambda protocol: Plain)
+    words = ("stylize", "photo.png", "photo.png", "./photo.png", "oil", "-o", "oss://bucket/out/", *QUICK)
+    assert cli(*words).out == b"oss://bucket/out/photo-oil.png\n"
+    place = Url("oss://bucket/out/photo-oil.png")
+    with pytest.raises(FileExistsError):
+        remote.write(place, b"other", force=False)
+    assert remote.read(place).startswith(b"\x89PNG")
+    remote.write(place, b"other", force=True)
+    assert remote.read(place) == b"other"
+
+
 def test_the_one_picture_that_a_store_does_not_take_is_kept_here(cli: Cli, frail: type[Frail]) -> None:
     frail.fails["write"] = 1
     outcome = cli("stylize", "photo.png", "oil", "-o", "frail://out/x.png", *QUICK)
@@ -427,8 +451,8 @@ def test_the_one_picture_that_a_store_does_not_take_is_kept_here(cli: Cli, frail
 def test_a_store_that_is_silent_is_given_up(
     cli: Cli, frail: type[Frail], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int
 ) -> None:
-    monkeypatch.setattr(remote, "PATIENCE", 0.2)
-    monkeypatch.setattr(remote, "LISTING", 0.2)
+    monkeypatch.setattr(systems, "PATIENCE", 0.2)
+    monkeypatch.setattr(systems, "LISTING", 0.2)
     frail.speaks.clear()
     outcome = cli("stylize", *words, *QUICK)
     assert outcome.code == code, outcome.err

@@ -10,9 +10,9 @@ import pytest
 from cli_harness import QUICK, Outcome
 from servers import Fault, Server
 
-from diffstyler_cli import remote
 from diffstyler_cli.images import source
 from diffstyler_cli.images.metadata import read_recipe
+from diffstyler_cli.remote import systems
 
 Cli = Callable[..., Outcome]
 
@@ -66,7 +66,7 @@ def test_several_are_not_fetched_again_where_nothing_changed(cli: Cli, server: S
 def test_faults_end_in_two_lines_or_one_failure_of_many(
     cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch, fault: Fault, said: str
 ) -> None:
-    monkeypatch.setattr(remote, "PATIENCE", 1.0)
+    monkeypatch.setattr(systems, "PATIENCE", 1.0)
     monkeypatch.setattr(source, "MAX_STREAM_BYTES", 1 << 20)
     server.faults["/a.png"] = fault
     outcome = cli("stylize", f"{server.url}/a.png", "oil", *QUICK)
@@ -91,6 +91,14 @@ def test_what_is_not_there_or_nobody_answers_for(cli: Cli, server: Server) -> No
     assert (outcome.code, len(outcome.err.splitlines())) == (3, 2)
     outcome = cli("stylize", f"{server.url}/", "oil", "-o", "out")
     assert outcome.code == 3, "an address of the web is a photo, never a folder"
+
+
+def test_proxies_are_those_of_the_environment(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    outcome = cli("stylize", "http://photos.example/a.png", "oil", *QUICK)
+    assert (outcome.code, outcome.out) == (0, b"a-oil.png\n"), outcome.err
+    assert {request.path for request in server.log} == {"http://photos.example/a.png"}
 
 
 def test_a_photo_that_is_too_long_is_refused_before_it_is_fetched(
