@@ -531,3 +531,20 @@ def test_nobody_who_names_no_address_waits_for_fsspec(process: Cli, photo: Path)
     for words in (("--help",), ("stylize", "--help"), ("inspect", "out.png")):
         done = subprocess.run([sys.executable, "-c", code, *words], env=environment(), capture_output=True)
         assert done.returncode == 0, words
+
+
+def test_at_a_terminal_a_photo_elsewhere_is_watched_and_no_sweep_is_offered(terminal: Any, photo: Path) -> None:
+    here = f"local://{photo.parent}"
+    window = terminal("stylize", f"{here}/photo.png", *QUICK, "-o", f"{here}/out/x.png", "--seed", "5", columns=300)
+    window.see("Which style?")
+    window.press("\r")
+    menu = window.see("0  done")
+    assert f"Same again: diffstyler stylize {here}/photo.png 'oil painting' --steps 2 --seed 5 -o {here}" in menu
+    assert "sweep around this" not in menu
+    assert "open picture" not in menu
+    window.press("1")
+    window.see("out/x-2.png")
+    window.see("0  done", after="x-2.png")
+    window.press("0")
+    assert window.end() == 0
+    assert {path.name for path in (photo.parent / "out").iterdir()} == {"x.png", "x-2.png"}

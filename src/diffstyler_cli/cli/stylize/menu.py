@@ -169,7 +169,7 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
         rows = {
             label: pair
             for label, pair in rows.items()
-            if not (pair[0].words and is_url(str(run.request.image)))  # a sweep reads files
+            if not _is_for_files(pair[0], run)
             and (not pair[0].change or (pair[1] != run.request and _makes_sense(pair[1])))
         }
         try:
@@ -202,6 +202,13 @@ def _makes_sense(request: Request) -> bool:
     except DiffStylerError:
         return False
     return True
+
+
+def _is_for_files(row: Next, run: Run) -> bool:
+    """Whether a row needs a file of this machine, where the run has an address."""
+    if row.words:
+        return is_url(str(run.request.image))
+    return row.act is open_picture and not all(isinstance(picture.path, Path) for picture in run.pictures)
 
 
 def _label(row: Next, run: Run, after: Request) -> str:
