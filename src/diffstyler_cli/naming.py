@@ -56,7 +56,8 @@ def _recoded(text: str, encode: Callable[[str], bytes], decode: Callable[[bytes]
 
 
 def cut(text: str, longest: int = 60) -> str:
-    """`text` in quotes, for a message: two lines are two lines, however long an argument is."""
+    """`text` in quotes, for a message: two lines are two lines, however long it is; addresses without secrets."""
+    text = without_secrets(text)
     return repr(text) if len(text) <= longest else f"{text[:longest]!r}... ({len(text):,} characters)"
 
 
@@ -64,3 +65,12 @@ def exact(value: float) -> str:
     """The shortest text that is read back as the same number."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
+
+
+_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/?#\s]*@")
+_SECRET = re.compile(r"(?i)([?&][\w.%-]*(?:sig|token|secret|passw|credential|key|auth)[\w.%-]*=)[^&#\s]+")
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what the addresses in it hold of names and passwords, and of keys and signatures as parameters."""
+    return _SECRET.sub(r"\1...", _USERINFO.sub(r"\1", text)) if "://" in text else text

@@ -11,11 +11,11 @@ from pathlib import Path
 from .config import options
 from .errors import UsageError
 from .naming import cut, exact
+from .remote import local
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 _HOST = re.compile(r"//(?:\[[^\s\]]*\]|[^\s/:]+)$")
-_FILE = re.compile(r"file:/(?:/?/?localhost/|/*)", re.IGNORECASE)
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 
 
@@ -70,15 +70,13 @@ def path_of(text: str) -> str:
 
     What is as a whole the name of a file is that path. A `Path` may have taken slashes from an address before.
     """
-    match = _FILE.match(text)
-    if match is None or os.path.lexists(text):
-        try:
-            return os.path.expanduser(text)
-        except ValueError:  # a null byte, as a recipe may have it: a name of nothing
-            return text
-    from urllib.parse import unquote
-
-    return unquote("/" + text[match.end() :], errors="surrogateescape")
+    path = local(text)
+    if path != text:
+        return path
+    try:
+        return os.path.expanduser(text)
+    except ValueError:  # a null byte, as a recipe may have it: a name of nothing
+        return text
 
 
 def render_prompt(prompt: Prompt) -> str:

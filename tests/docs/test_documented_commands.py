@@ -13,14 +13,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
 from cli_harness import FAKE_APP, QUICK, Outcome, environment
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from diffstyler_cli import StylizeConfig, Stylizer
 from diffstyler_cli.cli.app import COMMANDS
+from diffstyler_cli.remote import systems
 
 ROOT = Path(__file__).parents[2]
 OWN = ("pipelines.md", "mistakes.md")
@@ -98,10 +101,30 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         mask = Image.new("L", (40, 30))
         mask.paste(255, box)
         mask.save(photo.parent / name)
+    elsewhere(photo.read_bytes(), monkeypatch)
     cut = Image.open(photo).convert("RGB")
     cut.putalpha(Image.open(photo.parent / "face.png"))
     cut.save(photo.parent / "cut.png")
     return photo.parent
+
+
+def elsewhere(photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What documents name by address is in this memory."""
+
+    class Memory(MemoryFileSystem):
+        store: ClassVar[dict[str, Any]] = {}
+        pseudo_dirs: ClassVar[list[str]] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return super()._strip_protocol(re.sub(r"^\w+://", "memory://", path))
+
+    files = Memory(skip_instance_cache=True)
+    for name in ("bucket/holiday/1.jpg", "bucket/2026/1.jpg", "example.org/photo.jpg"):
+        files.pipe_file(f"/{name}", photo)
+    files.pipe_file("/bucket/out/manifest/1.jsonl", b'{"kind": "run"}\n')
+    monkeypatch.setattr(systems, "_systems", {})
+    monkeypatch.setattr(fsspec, "get_filesystem_class", lambda protocol: Memory)
 
 
 def in_shell(folder: Path, line: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,8 +22,10 @@ from ..pipeline.places import ALPHA, Places
 from ..prompts import Prompt, render_prompt
 from ..recipe import Recipe
 from ..recipe.reading import Source
+from ..remote import Place, Unreachable, is_url, place_of
 from ..sweep.differences import differences
-from .manifest import Known, state_of
+from .manifest import Known
+from .states import NOW, States
 
 SHORT = 16
 """Digits of a fingerprint that are told apart, and shown."""
@@ -157,7 +158,15 @@ def _as_texts(
 
 
 def look(
-    photo: str, output: str, file: str, asked: Asked, known: Known, *, retry: bool = False, limit: int = MAX_PIXELS
+    photo: str,
+    output: str,
+    file: str,
+    asked: Asked,
+    known: Known,
+    *,
+    retry: bool = False,
+    limit: int = MAX_PIXELS,
+    states: States = NOW,
 ) -> Found:
     """The state of the picture `output` of `photo`.
 
@@ -165,24 +174,30 @@ def look(
         file: its path in the folder, as the manifest has it.
         retry: whether one that failed counts as missing.
         limit: pixels of the largest photo.
+        states: of photo and picture.
+
+    Raises `Unreachable` where nobody can say.
     """
-    seen, there = known.of(file), state_of(output)
-    same_photo = seen is not None and seen.photo == state_of(photo)
-    if not there and not os.path.lexists(output):
+    seen, there = known.of(file), states.of(output)
+    now = "" if seen is None else states.of(photo)
+    same_photo = seen is not None and seen.photo == now and (bool(now) or not is_url(photo))
+    if not there and not states.there(output):
         if seen is not None and seen.status == "failed" and seen.asked == asked.digest and same_photo and not retry:
             return Found(State.FAILED, code=seen.code, message=seen.error, advice=seen.advice)
         return Found(State.MISSING)
-    ours = seen is not None and seen.status == "done" and seen.output == there
+    ours = seen is not None and seen.status == "done" and seen.output == there != ""
     if ours and seen is not None and seen.asked == asked.digest and same_photo:
         return Found(State.THERE)
-    return _by_recipe(Path(photo), Path(output), asked, limit)
+    return _by_recipe(place_of(photo), place_of(output), asked, limit)
 
 
-def _by_recipe(photo: Path, output: Path, asked: Asked, limit: int) -> Found:
+def _by_recipe(photo: Place, output: Place, asked: Asked, limit: int) -> Found:
     try:
         data = read_recipe(output)
+    except Unreachable:
+        raise
     except InputImageError as error:
-        return Found(State.OTHER, [f"it cannot be read: {error.message}"])
+        return Found(State.OTHER, [f"it cannot be read: {error.message.rstrip('.')}"])
     if data is None:
         return Found(State.OTHER, ["it carries no recipe of this program's"])
     recipe = Recipe(data)
@@ -190,6 +205,8 @@ def _by_recipe(photo: Path, output: Path, asked: Asked, limit: int) -> Found:
     try:
         frame = asked.table.get("frame")
         pixels = read_image(photo, limit, frame).fingerprint
+    except Unreachable:
+        raise
     except Exception:  # the job will say what is wrong with the photo
         return Found(State.MISSING if not found else State.OTHER, found)
     if recipe.photo.pixels != pixels:

@@ -1,4 +1,4 @@
-"""Which photos a run is of: files, folders, patterns, lists. Nothing is read here but names."""
+"""Which photos a run is of: files, folders, patterns, lists, here or by address. Nothing is read here but names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import remote
 from ..errors import InputImageError
 from ..naming import cut
+from ..remote import Place, Url, exists, is_url, local, place_of
 
 LONGEST_LINE = 1 << 20
 """Bytes of a line in a list."""
@@ -18,10 +20,14 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo by its path; `under` is the folder, below that of the results, which mirrors the one it lies in."""
+    """A photo by its path or address; `under` is the folder, below that of the results, that mirrors its own.
+
+    `state` is what tells it from itself after a change (`manifest.state_of`), where a list of files has said so.
+    """
 
     path: str
     under: str = ""
+    state: str = ""
 
 
 @dataclass
@@ -34,16 +40,23 @@ class Found:
 
 def is_pattern(word: str) -> bool:
     """Whether `word` stands for files by a pattern, and is no file itself."""
+    if is_url(word):
+        return glob.has_magic(word) and not Url(word).is_web and not exists(Url(word))
     return glob.has_magic(word) and not os.path.lexists(word)
 
 
+def is_folder(word: str) -> bool:
+    """Whether `word` is a folder's path or address."""
+    return remote.is_folder(place_of(word)) and not is_pattern(word)
+
+
 def matches(pattern: str) -> list[str]:
-    """The files of a pattern, in order; "**" goes through folders."""
+    """The files of a pattern on this machine, in order; "**" goes through folders."""
     return sorted(path for path in glob.iglob(pattern, recursive=True) if not os.path.isdir(path))
 
 
 def find_photos(
-    words: Sequence[str], is_photo: Callable[[str], bool], *, recursive: bool = False, but: Path | None = None
+    words: Sequence[str], is_photo: Callable[[str], bool], *, recursive: bool = False, but: Place | None = None
 ) -> Found:
     """The photos of files, folders and patterns, in the order in which they are given.
 
@@ -59,10 +72,12 @@ def find_photos(
     """
     found, seen = Found(), set()
     for word in words:
-        if is_pattern(word):
+        if is_url(word):
+            photos = list(_elsewhere(Url(word), is_photo, recursive, but, found))
+        elif is_pattern(word):
             photos = list(_of_pattern(word, is_photo))
         elif os.path.isdir(word):
-            photos = list(_of_folder(word, is_photo, recursive, but, found))
+            photos = list(_of_folder(word, is_photo, recursive, but if isinstance(but, Path) else None, found))
         else:
             photos = [Photo(word)]
         if not photos:
@@ -70,15 +85,19 @@ def find_photos(
             more = "" if recursive or is_pattern(word) else "; --recursive looks into its folders, too"
             raise InputImageError(f"{cut(word)} {what}.", f"Check the path{more}.")
         for photo in photos:
-            if (place := os.path.normpath(photo.path)) not in seen:
+            place = photo.path if is_url(photo.path) else os.path.normpath(photo.path)
+            if place not in seen:
                 seen.add(place)
                 found.photos.append(photo)
     return found
 
 
 def listed(data: bytes) -> list[str]:
-    """The paths of a list: one a line, or with a NUL after each, as `find -print0` has it; empty lines are none."""
-    return [text for text in map(_decoded, _split(data)[0]) if text]
+    """The paths of a list: one a line, or with a NUL after each, as `find -print0` has it; empty lines are none.
+
+    Addresses are as they are, but for file://, which is a path.
+    """
+    return [local(text) for text in map(_decoded, _split(data)[0]) if text]
 
 
 def lines_of(descriptor: int) -> Iterator[str]:
@@ -110,6 +129,32 @@ def _split(data: bytes) -> tuple[list[bytes], bytes]:
 
 def _decoded(line: bytes) -> str:
     return os.fsdecode(line.removesuffix(b"\r")[: LONGEST_LINE + 1])
+
+
+def _elsewhere(
+    url: Url, is_photo: Callable[[str], bool], recursive: bool, but: Place | None, found: Found
+) -> Iterator[Photo]:
+    """The photos of an address: a pattern, a folder, or one."""
+    if is_pattern(url.text):
+        folder, files = remote.matches(url)
+    elif remote.is_folder(url):
+        folder, files = url, list(remote.find(url, recursive=recursive))
+    else:
+        yield Photo(url.text)
+        return
+    within = None if not isinstance(but, Url) else folder.holds(f"{but.text.rstrip('/')}/")
+    but = but if within else None  # where both are one folder, pictures are known by the manifest
+    for file in files:
+        parts = file.path.split("/")
+        if any(part.startswith(".") and part not in (".", "..") for part in parts):
+            continue
+        if isinstance(but, Url) and but.holds(file.url.text) is not None:
+            continue
+        # nothing that is called so leads out of the folder of the results
+        if {"", ".", ".."} & set(parts) or "\0" in file.path or not is_photo(parts[-1]):
+            found.passed_over += not is_pattern(url.text)
+            continue
+        yield Photo(file.url.text, "/".join(parts[:-1]), file.state)
 
 
 def _of_pattern(pattern: str, is_photo: Callable[[str], bool]) -> Iterator[Photo]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError
+from ..naming import without_secrets
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -17,7 +18,7 @@ class Job:
 
     Args:
         number: from 1, in the run.
-        photo, output: paths.
+        photo, output: paths, or addresses.
         prompts: with their weights, as they are typed.
         seed: of its random draws.
         label: what who asked for it calls it; given back.
@@ -71,8 +72,8 @@ class Outcome:
         if self.job.label is not None:
             row["id"] = self.job.label
         row |= {
-            "photo": self.job.photo,
-            "output": self.job.output or None,
+            "photo": without_secrets(self.job.photo),
+            "output": without_secrets(self.job.output) or None,
             "prompts": list(self.job.prompts),
             "seed": self.job.seed,
             **self.facts,

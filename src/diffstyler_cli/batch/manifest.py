@@ -2,21 +2,26 @@
 
 Several processes may add to it: a line is one write at the end of the file. What is read is trusted for nothing but
 what can be checked: a line that makes no sense, such as the last of a process that was killed, is passed over.
+
+Elsewhere, where files are only ever written as wholes, every process adds parts of its own (`parts.py`).
 """
 
 from __future__ import annotations
 
 import errno
+import heapq
 import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
+from .. import remote
 from ..config import options
+from ..remote import Place, Url, place_of
 
 MANIFEST = "manifest.jsonl"
 SCHEMA = "diffstyler.many/1"
@@ -34,9 +39,7 @@ class Manifest:
 
     def add(self, kind: str, row: Mapping[str, Any]) -> None:
         """Adds a line. Raises `OSError`."""
-        whole = {"kind": kind, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **row}
-        # lone surrogates, of names that are no UTF-8, as \udcXX
-        line = json.dumps(whole, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+        line = line_of(kind, row)
         if self._descriptor is None:
             self._descriptor = self._opened()
         if os.write(self._descriptor, line) < len(line):  # what is left of it would spoil the next line
@@ -45,16 +48,8 @@ class Manifest:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What was added, in order; nothing where there is no manifest."""
-        try:
-            if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
-                return
-            with self.path.open("rb") as file:
-                while line := file.readline(LONGEST):
-                    row = _row(line)
-                    if row is not None:
-                        yield row
-        except OSError:
-            return
+        parts = [rows_in(path) for path in sorted(self.path.with_suffix("").glob("*.jsonl"))]
+        yield from in_order([rows_in(self.path), *parts])
 
     def close(self) -> None:
         """After it, `add` opens the file anew."""
@@ -73,10 +68,17 @@ class Manifest:
         return descriptor
 
 
+class Rows(Protocol):
+    """A manifest that can be read."""
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """What was added, in order."""
+
+
 class Known:
     """What a manifest knows: the last line of each picture, and the seed of the last run. Without one, nothing."""
 
-    def __init__(self, manifest: Manifest | None) -> None:
+    def __init__(self, manifest: Rows | None) -> None:
         self.seed: int | None = None
         self._rows: dict[str, tuple[Any, ...]] = {}
         for row in () if manifest is None else manifest.rows():
@@ -107,13 +109,49 @@ class Seen:
         self.error, self.advice = str(error or ""), str(advice or "")
 
 
-def state_of(path: str | Path) -> str:
-    """What tells a file from itself after a change: length and time; "" where there is none."""
+def state_of(path: str | Place) -> str:
+    """What tells a file from itself after a change: length and time, or what a store says; "" where there is none.
+
+    Raises `remote.Unreachable` for an address of which nobody can say.
+    """
+    place = place_of(path) if isinstance(path, str) else path
+    if isinstance(place, Url):
+        return remote.state(place)
     try:
-        state = os.stat(path)
+        state = os.stat(place)
     except (OSError, ValueError):
         return ""
     return f"{state.st_size}-{state.st_mtime_ns}"
+
+
+def line_of(kind: str, row: Mapping[str, Any]) -> bytes:
+    """A line of a manifest."""
+    whole = {"kind": kind, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **row}
+    # lone surrogates, of names that are no UTF-8, as \udcXX
+    return json.dumps(whole, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+
+
+def rows_in(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file; none where there is none."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            with path.open("rb") as file:
+                yield from rows_of(file)
+    except OSError:
+        return
+
+
+def rows_of(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """The rows of an open file."""
+    while line := file.readline(LONGEST):
+        row = _row(line)
+        if row is not None:
+            yield row
+
+
+def in_order(parts: Iterable[Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The rows of several files by their times."""
+    return heapq.merge(*parts, key=lambda row: str(row.get("time", "")))
 
 
 def _finite(text: str) -> float | None:

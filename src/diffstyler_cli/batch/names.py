@@ -8,10 +8,10 @@ import string
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import UsageError
 from ..naming import beginning, cut, name_of, slug, text_of
+from ..remote import place_of
 
 FIELDS = ("stem", "suffix", "prompt", "seed", "n", "ext")
 """Name and suffix of the photo, the prompts in short, the seed, the number of the picture, the picture's format."""
@@ -52,7 +52,7 @@ class Template:
 
     def name(self, photo: str, words: str, seed: int, number: str, ext: str) -> str:
         """The name of one picture; `words` are the prompts' or the style images'."""
-        path = Path(photo)
+        path = place_of(photo)
         stem = re.sub(r"[\x00-\x1f\x7f]", "-", text_of(path.stem))
         suffix = slug(text_of(path.suffix)) if path.suffix else "none"
         values = {

@@ -7,16 +7,19 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from ..errors import InputImageError, OutputError
+from .. import remote
+from ..errors import DiffStylerError, OutputError
 from ..images import read_image
 from ..images.encode import Saving
 from ..images.write import encode_image, replace_file
 from ..naming import text_of
+from ..remote import Place, Url, is_url
 from ..version import __version__
 from .manifest import state_of
 from .summary import Summary
@@ -27,7 +30,7 @@ MOST = 2000
 _QUALITY = 80
 
 
-def write_page(summary: Summary, step: Callable[[int, int], None] = lambda done, of: None) -> Path:
+def write_page(summary: Summary, step: Callable[[int, int], None] = lambda done, of: None) -> Place:
     """index.html in the folder: every picture small, beside its photo where that is still there.
 
     Args:
@@ -45,7 +48,7 @@ def write_page(summary: Summary, step: Callable[[int, int], None] = lambda done,
     prompts = dict.fromkeys(prompt for cell in cells for prompt in cell["prompts"])
     data = {
         "title": " + ".join(list(prompts)[:4]) + (" + ..." if len(prompts) > 4 else "") or "Pictures",
-        "folder": text_of(summary.folder.resolve().name).encode("utf-8", "replace").decode(),
+        "folder": _name(summary.folder),
         "done": len(summary.done),
         "failed": len(summary.failed),
         "left": max(0, len(summary.done) + len(summary.failed) - MOST),
@@ -82,24 +85,27 @@ def _cell(summary: Summary, row: Mapping[str, Any], side: int, folders: list[str
     if row.get("status") != "done":
         return cell | {"error": _text(row, "error") or "failed"}
     try:
-        with Image.open(place) as picture:
+        data = BytesIO(remote.read(place)) if isinstance(place, Url) else place
+        with Image.open(data) as picture:
             cell["size"] = list(picture.size)
             cell["src"] = _embedded(picture, side)
     except Exception:  # whatever became of the file since
         return cell | {"error": "the picture cannot be read"}
-    return cell | {"photo": _photo(photo, row, side, folders)}
+    return cell | {"photo": _photo(photo, row, side, folders, summary.folder)}
 
 
-def _photo(photo: str, row: Mapping[str, Any], side: int, folders: list[str]) -> str | None:
+def _photo(photo: str, row: Mapping[str, Any], side: int, folders: list[str], home: Place) -> str | None:
     """The photo, where it is the one that the picture was made of: by length and time, as the manifest has them."""
-    for folder in reversed(folders):
-        path = Path(folder, photo)
-        if row.get("input") and state_of(path) == row["input"]:
-            try:
-                return _embedded(read_image(path).rgb, side)
-            except InputImageError:
-                return None
-    return None
+    if not row.get("input"):
+        return None
+    places: list[Place] = [Path(folder, photo) for folder in reversed(folders)]
+    if is_url(photo):  # whatever a manifest says, nobody is asked who has nothing to do with the folder
+        places = [Url(photo)] if isinstance(home, Url) and home.shares_store(Url(photo)) else []
+    try:
+        place = next((place for place in places if state_of(place) == row["input"]), None)
+        return None if place is None else _embedded(read_image(place).rgb, side)
+    except DiffStylerError:  # whatever became of the photo since
+        return None
 
 
 def _embedded(picture: Image.Image, side: int) -> str:
@@ -112,8 +118,15 @@ def _embedded(picture: Image.Image, side: int) -> str:
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
-def _is_ours(path: Path) -> bool:
+def _name(folder: Place) -> str:
+    name = folder.name if isinstance(folder, Url) else folder.resolve().name
+    return text_of(name).encode("utf-8", "replace").decode()
+
+
+def _is_ours(path: Place) -> bool:
     """Whether nothing is there, or a contact sheet."""
+    if isinstance(path, Url):
+        return not remote.exists(path) or b"<title>Pictures</title>" in remote.read(path)[:1000]
     try:
         with path.open("rb") as file:
             return b"<title>Pictures</title>" in file.read(1000)

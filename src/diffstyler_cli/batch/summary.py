@@ -7,12 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from ..naming import name_of
+from ..remote import Place, Url
 from .jobs import DONE, FAILED
-from .manifest import Manifest
+from .parts import manifest_of
+from .states import States, states_of
 
 MOST = 1_000_000
 """Pictures that are looked at."""
@@ -22,20 +24,24 @@ MOST = 1_000_000
 class Summary:
     """Of the runs in `folder`; `pictures` has the last line of each picture."""
 
-    folder: Path
+    folder: Place
     runs: list[dict[str, Any]] = field(default_factory=list)
     ends: list[dict[str, Any]] = field(default_factory=list)
     pictures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @cached_property
+    def _states(self) -> States:
+        return states_of((), self.folder)
+
     @property
     def done(self) -> list[dict[str, Any]]:
         """Those that were made, and are there."""
-        return [row for row in self.pictures.values() if row.get("status") == DONE and self.place(row).is_file()]
+        return [row for row in self.pictures.values() if row.get("status") == DONE and self.is_there(row)]
 
     @property
     def gone(self) -> list[dict[str, Any]]:
         """Those that were made, and are not there any more."""
-        return [row for row in self.pictures.values() if row.get("status") == DONE and not self.place(row).is_file()]
+        return [row for row in self.pictures.values() if row.get("status") == DONE and not self.is_there(row)]
 
     @property
     def failed(self) -> list[dict[str, Any]]:
@@ -57,8 +63,16 @@ class Summary:
                 found.append(float(total))
         return found
 
-    def place(self, row: Mapping[str, Any]) -> Path:
+    def is_there(self, row: Mapping[str, Any]) -> bool:
+        """Whether a picture is."""
+        place = self.place(row)
+        return self._states.there(place.text) if isinstance(place, Url) else place.is_file()
+
+    def place(self, row: Mapping[str, Any]) -> Place:
         """A picture's file. Only those of the folder are looked at, whatever the manifest says."""
+        if isinstance(self.folder, Url):
+            parts = str(row.get("file", "")).split("/")
+            return self.folder / ("/".join(parts) if not {"", ".", ".."} & set(parts) else ".not-here")
         path = self.folder / name_of(str(row.get("file", "")).replace("\0", "/"))
         inside = os.path.realpath(path).startswith(os.path.realpath(self.folder) + os.sep)
         return path if inside else self.folder / ".not-here"
@@ -77,10 +91,10 @@ class Summary:
         }
 
 
-def read_summary(folder: Path) -> Summary | None:
+def read_summary(folder: Place) -> Summary | None:
     """What the manifest in `folder` says; None where there is none that says anything."""
     summary = Summary(folder)
-    for row in Manifest(folder).rows():
+    for row in manifest_of(folder).rows():
         if row["kind"] == "run":
             summary.runs.append(row)
         elif row["kind"] == "end":

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import UsageError
-from ..naming import cut
+from ..naming import cut, without_secrets
 from ..version import __version__
 from .completion import COMPLETION_OPTIONS, CURRENT, INSTALL, SHOW, install_script, prepare, shell_option, show_script
 from .models import LoadedModels
@@ -181,7 +181,7 @@ def _report(error: Exception, console: Console, arguments: Sequence[str]) -> int
     if failure.code == 2 and file and type(error).__name__ == "NoSuchOption":
         failure = Failure(2, failure.message, f"For the file of that name write ./{file}")
     try:
-        trace = "".join(traceback.format_exception(error))
+        trace = without_secrets("".join(traceback.format_exception(error)))
         LOG.debug("%s", trace)
         if "--debug" in arguments:
             console.traceback(trace)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config_file import APP
+from ..remote import Place, is_url
 from .keeping import append, dispensable, held, replace, tail
 
 NO_HISTORY = "DIFFSTYLER_NO_HISTORY"
@@ -60,7 +61,7 @@ class Entry:
     def missing(self) -> bool:
         """Whether it had a file, which is gone."""
         try:
-            return self.path is not None and not os.path.lexists(self.path)
+            return self.path is not None and not (is_url(self.path) or os.path.lexists(self.path))
         except (OSError, ValueError):
             return True
 
@@ -82,7 +83,7 @@ def is_kept(environment: Mapping[str, str] = os.environ) -> bool:
 
 def note(
     kind: str,
-    path: Path | None,
+    path: Place | None,
     size: tuple[int, int],
     prompts: Sequence[str],
     seconds: float,
@@ -93,7 +94,7 @@ def note(
     if not is_kept():
         return
     with dispensable("history"):
-        place = None if path is None else os.path.abspath(path)
+        place = None if path is None else os.path.abspath(path) if isinstance(path, Path) else str(path)
         told = tuple(prompt[:LONGEST_PROMPT] for prompt in prompts[:MOST_PROMPTS])
         entry = Entry(datetime.now(UTC), kind, place, os.getcwd(), size, pictures, told, round(seconds, 3), command)
         _add(history_path(), entry)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DiffStylerError, UsageError
+from ..remote import Place, Url
 
 CASELESS = sys.platform in ("darwin", "win32")
 """Whether names that differ in case alone, or in how accents are composed, are one file's."""
@@ -27,8 +28,10 @@ def same_place(one: Path | str, other: Path | str) -> bool:
     return _real(one) == _real(other)
 
 
-def inside(path: Path | str, folder: Path | str) -> bool:
+def inside(path: Place | str, folder: Path | str) -> bool:
     """Whether `path`, or what it leads to, is `folder` or lies in it."""
+    if isinstance(path, Url):
+        return False
     given = Path(path)
     ways = (Path(os.path.realpath(given.parent)) / given.name, Path(os.path.realpath(given)))
     return any(same_place(each, folder) for way in ways for each in (way, *way.parents))

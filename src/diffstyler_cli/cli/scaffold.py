@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +21,9 @@ import typer
 
 from ..config import PANEL_RUN
 from ..errors import UsageError
+from ..naming import without_secrets
 from ..prompts import path_of
-from ..weights.registry import without_userinfo
+from ..remote import Url, is_url
 from .models import LoadedModels
 from .options import TERMINAL, markup, option, parse, settings_parameters, weights_parameters
 from .places import check_log
@@ -101,6 +104,7 @@ def scaffold(
     read: Callable[[str, str | bool], Any] = parse,
     defaults: Mapping[str, str] = MappingProxyType({}),
     writes: Callable[[Mapping[str, Any]], Iterable[Path]] = lambda given: (),
+    urls: Collection[str] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., int]]:
     """Makes a command of a function (call: Call, *, …) -> None.
 
@@ -111,6 +115,7 @@ def scaffold(
         read: makes a value of a setting's name and text; errors in it come before the command's own.
         defaults: words for the defaults of settings that are not those of `config`.
         writes: of the arguments, where the command writes beside the paths that they name; a folder with all in it.
+        urls: the arguments that may be addresses, too: those become `remote.Url`.
     """
 
     def decorate(body: Callable[..., None]) -> Callable[..., int]:
@@ -127,7 +132,7 @@ def scaffold(
         @functools.wraps(body)
         def command(context: typer.Context, **given: Any) -> int:
             state: State = context.obj
-            given = {name: _placed(value, state.arguments) for name, value in given.items()}
+            given = {name: _placed(value, state.arguments, url=name in urls) for name, value in given.items()}
             used: dict[str, Any] = {}
             lent: frozenset[str] = frozenset()
             if "settings" in signature.parameters:
@@ -145,7 +150,7 @@ def scaffold(
             log_file, debug = given.pop("log_file"), given.pop("debug")
             if log_file is not None:
                 check_log(log_file, {**given, **used.get("weights", {})}, writes(given))
-                open_log(log_file, [without_userinfo(argument) for argument in state.arguments])
+                open_log(log_file, [without_secrets(argument) for argument in state.arguments])
             if not debug:
                 warnings.simplefilter("ignore")
             call = Call(state, console, given.pop("no_input", False), lent=lent)
@@ -159,19 +164,32 @@ def scaffold(
     return decorate
 
 
-def _placed(value: Any, arguments: Sequence[str]) -> Any:
-    """A path, or each of several, as a shell would have given it.
+def _placed(value: Any, arguments: Sequence[str], *, url: bool) -> Any:
+    """A path, or each of several, as a shell would have given it; where it may be an address, that as it was typed.
 
     "~" is the home folder, also after "="; file:///a%20b.png is "/a b.png"; "./-" is a file of that
     name, though as a path it is the same as "-".
     """
     if isinstance(value, list):
-        return [_placed(each, arguments) for each in value]
+        return [_placed(each, arguments, url=url) for each in value]
     if not isinstance(value, Path):
         return value
     if str(value) == "-" and not any(word == "-" or word.endswith("=-") or word == "-o-" for word in arguments):
         return Path.cwd() / "-"
+    if url and is_url(address := _address(str(value), arguments)):
+        return Url(address)
     return Path(path_of(str(value)))  # "~" of no user is a name like any other
+
+
+def _address(path: str, arguments: Sequence[str]) -> str:
+    """A path as it was typed, if it may be an address: as a `Path` it has lost a slash."""
+    match = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", path)
+    if match is None or os.path.lexists(path):
+        return path
+    typed = (form for word in arguments for form in (word, word.partition("=")[2], word.removeprefix("-o")))
+    return next(
+        (form for form in typed if "://" in form and str(Path(form)) == path), f"{match[0]}/{path[match.end() :]}"
+    )
 
 
 def _carry_out(body: Callable[..., None], call: Call, arguments: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from .. import remote
+from ..remote import Place, Url
 from .metadata import recipe_in
 from .opening import MAX_PIXELS, opened
 
@@ -44,7 +45,7 @@ class Description:
         recipe: the recipe embedded in it, or None.
     """
 
-    path: Path
+    path: Place
     bytes: int | None
     format: str
     mode: str
@@ -55,13 +56,13 @@ class Description:
     recipe: dict[str, Any] | None
 
 
-def describe(path: Path, max_pixels: int = MAX_PIXELS) -> Description:
+def describe(path: Place, max_pixels: int = MAX_PIXELS) -> Description:
     """Describes the picture at `path`, "-" being standard input. Raises `InputImageError` if it is none."""
     with opened(path, max_pixels) as file:
         image = file.image
         return Description(
             path=path,
-            bytes=None if str(path) == "-" else path.stat().st_size,
+            bytes=_length(path),
             format=image.format or "?",
             mode=image.mode,
             size=image.size,
@@ -70,6 +71,12 @@ def describe(path: Path, max_pixels: int = MAX_PIXELS) -> Description:
             profile=_profile(image.info.get("icc_profile")),
             recipe=recipe_in(image),
         )
+
+
+def _length(path: Place) -> int | None:
+    if isinstance(path, Url):
+        return remote.length(path)
+    return None if str(path) == "-" else path.stat().st_size
 
 
 def _frames(image: Image.Image) -> int:

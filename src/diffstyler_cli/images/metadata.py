@@ -17,6 +17,7 @@ from typing import Any
 from PIL import ExifTags, Image, PngImagePlugin
 
 from ..recipe.schema import FAMILY, PER_STEP, SCHEMA
+from ..remote import Url
 from .exif import Kept, built
 from .opening import MAX_PIXELS, opened
 
@@ -66,7 +67,7 @@ def stored(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def read_recipe(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any] | None:
+def read_recipe(source: Path | Url | str | bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any] | None:
     """The recipe embedded in an image file; None if the image has none, or one that is damaged or of another program.
 
     Raises `InputImageError` if `source` is no image.

@@ -65,6 +65,7 @@ def opened(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None = Non
     Whatever goes wrong inside the `with` is raised as `InputImageError`; Pillow's warnings never reach stderr.
     """
     name = printable(sources.name_of(source))
+    source = sources.fetched(source)  # which takes its time: others may read meanwhile
     try:
         with _pillow_limits, warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -57,7 +57,7 @@ class LoadedImage:
 
 
 def read_image(source: Source, max_pixels: int = MAX_PIXELS, frame: int | None = None) -> LoadedImage:
-    """Read a file, standard input ("-"), encoded bytes or a Pillow image.
+    """Read a file, standard input ("-"), what an address leads to, encoded bytes or a Pillow image.
 
     EXIF orientation is applied, ICC colours become sRGB, alpha is split off. Pillow's safety switches are set for the
     time of the call, so calls in several threads wait for each other.

@@ -10,11 +10,13 @@ from typing import IO, TypeAlias
 
 from PIL import Image, features
 
+from .. import remote
 from ..errors import InputImageError, UsageError
 from ..naming import text_of
+from ..remote import Url
 from . import boxes
 
-Source: TypeAlias = "Path | str | bytes | Image.Image"
+Source: TypeAlias = "Path | Url | str | bytes | Image.Image"
 
 CONVERT = "Convert it to PNG or JPEG first."
 DEVELOP = "Develop it to TIFF or JPEG first."
@@ -50,12 +52,23 @@ def name_of(source: Source) -> str:
     """The text of the file's name, "stdin" or "image"."""
     if isinstance(source, (bytes, Image.Image)):
         return "image"
+    if isinstance(source, str):
+        source = remote.place_of(source)
+    if isinstance(source, Url):
+        return text_of(source.name) or "image"
     return "stdin" if str(source) == "-" else text_of(Path(source).name or str(source))
 
 
 def printable(text: str) -> str:
     """`text` as any terminal can show it."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def fetched(source: Source) -> Path | str | bytes | Image.Image:
+    """The source; of an address, what is there. Raises `InputImageError`."""
+    if isinstance(source, str) and remote.is_url(source):
+        source = Url(source)
+    return remote.read(source, MAX_STREAM_BYTES) if isinstance(source, Url) else source
 
 
 def open_stream(source: Path | str | bytes, name: str) -> IO[bytes]:

@@ -16,8 +16,10 @@ from typing import Any
 
 from PIL import Image
 
+from .. import remote
 from ..errors import OutputError, UsageError
-from ..naming import beginning, name_of, slug, text_of
+from ..naming import beginning, cut, name_of, slug, text_of
+from ..remote import AnyPlace, Place, Url
 from .encode import FORMATS, PLAIN, SUFFIXES, Recipe, Saving, check_format, check_side, encode
 
 fcntl: Any
@@ -29,9 +31,9 @@ except ImportError:  # Windows
 _STEM_BYTES = 120
 
 
-def output_format(path: Path | str, option: str = "-o") -> str:
+def output_format(path: Place | str, option: str = "-o") -> str:
     """Pillow's name of the format that the suffix names. Raises `UsageError` for one that cannot be written."""
-    suffix = Path(path).suffix.lower()
+    suffix = (path if isinstance(path, Url) else Path(path)).suffix.lower()
     if suffix not in SUFFIXES:
         what = f"the suffix {suffix!r}, which is no format that can be written" if suffix else "no suffix"
         *others, last = (format.suffixes[0] for format in FORMATS.values())
@@ -40,7 +42,7 @@ def output_format(path: Path | str, option: str = "-o") -> str:
     return SUFFIXES[suffix]
 
 
-def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False, option: str = "-o") -> None:
+def check_output(path: Place, inputs: Iterable[Place] = (), force: bool = False, option: str = "-o") -> None:
     """Find out before the work whether `path`, which `option` gave, can be written.
 
     Raises:
@@ -49,6 +51,9 @@ def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False, o
         OutputError: the folder is missing or may not be written to.
     """
     output_format(path, option)
+    if isinstance(path, Url):
+        _check_address(path, inputs, force, option)
+        return
     try:
         folder = _target(path).parent
         for place in (path.parent, folder):  # "gone/../a.png" has a target, but no way there
@@ -71,40 +76,50 @@ def check_output(path: Path, inputs: Iterable[Path] = (), force: bool = False, o
         raise _failed(path, error, option) from error
 
 
-def check_size(size: tuple[int, int], path: Path) -> None:
+def _check_address(url: Url, inputs: Iterable[Place], force: bool, option: str) -> None:
+    remote.check_writable(url)
+    if url in inputs:
+        raise UsageError(f"The output {cut(str(url))} is an input file.", f"Give another name with {option}.")
+    if not force and remote.exists(url):
+        raise _exists(UsageError, url, option)
+
+
+def check_size(size: tuple[int, int], path: Place) -> None:
     """Raises `OutputError` where the format that the suffix of `path` names holds no picture of `size`."""
     check_side(size, output_format(path))
 
 
-def automatic_name(input_path: Path | None, words: Sequence[str], folder: Path, suffix: str = ".png") -> Path:
+def automatic_name(input_path: Place | None, words: Sequence[str], folder: AnyPlace, suffix: str = ".png") -> AnyPlace:
     """A free name such as photo-oil-painting.png in `folder`; photo-oil-painting-2.png and so on if taken.
 
     Without an input file the name begins with "picture". To write there against other processes, use `write_numbered`.
     """
     stem = "picture" if input_path is None else re.sub(r"[\x00-\x1f\x7f]", "-", text_of(input_path.stem))
-    return free_name(folder / name_of(f"{beginning(stem, _STEM_BYTES)}-{slug(' '.join(words))}{suffix}"))
+    name = name_of(f"{beginning(stem, _STEM_BYTES)}-{slug(' '.join(words))}{suffix}")
+    return free_name(folder / name)  # type: ignore[return-value]  # of the folder's kind
 
 
-def numbered(path: Path, number: int) -> Path:
+def numbered(path: AnyPlace, number: int) -> AnyPlace:
     """out.png, 2 -> out-2.png"""
-    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")  # type: ignore[return-value]  # of its kind
 
 
-def free_name(path: Path) -> Path:
+def free_name(path: AnyPlace) -> AnyPlace:
     """`path`, or where that is taken the next free number: out.png, out-2.png, out-3.png."""
-    return next(free for free in _candidates(path) if not os.path.lexists(free))
+    return next(free for free in _candidates(path) if not remote.exists(free))
 
 
-def next_name(path: Path) -> Path:
+def next_name(path: AnyPlace) -> AnyPlace:
     """As `free_name`, but a number that `path` has already is counted on: out-2.png, out-3.png."""
-    if not os.path.lexists(path):
+    if not remote.exists(path):
         return path
-    return free_name(path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix))
+    plain = path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix)
+    return free_name(plain)  # type: ignore[return-value]  # of its kind
 
 
 def write_image(
     image: Image.Image,
-    path: Path,
+    path: Place,
     recipe: Recipe | None = None,
     force: bool = False,
     option: str = "-o",
@@ -120,7 +135,7 @@ def write_image(
     """
     data, notes = encode(image, output_format(path, option), recipe, saving)
     try:
-        _write_atomically(data, path, force)
+        _write(data, path, force)
     except FileExistsError as error:
         raise _exists(OutputError, path, option) from error
     except (OSError, ValueError) as error:
@@ -128,23 +143,23 @@ def write_image(
     return notes
 
 
-def notes_of(image: Image.Image, path: Path, recipe: Recipe | None = None, saving: Saving = PLAIN) -> list[str]:
+def notes_of(image: Image.Image, path: Place, recipe: Recipe | None = None, saving: Saving = PLAIN) -> list[str]:
     """The notes that `write_image` would return, without writing."""
     return encode(image, output_format(path), recipe, saving)[1]
 
 
 def write_numbered(
-    image: Image.Image, path: Path, recipe: Recipe | None = None, saving: Saving = PLAIN
-) -> tuple[Path, list[str]]:
+    image: Image.Image, path: AnyPlace, recipe: Recipe | None = None, saving: Saving = PLAIN
+) -> tuple[AnyPlace, list[str]]:
     """As `write_image`, at `path` or, where that is taken, the next free number; returns where, and the notes."""
     data, notes = encode(image, output_format(path), recipe, saving)
     candidates = _candidates(path)
     while True:
         candidate = next(candidates)
-        if os.path.lexists(candidate):
+        if remote.exists(candidate):
             continue
         try:
-            _write_atomically(data, candidate, force=False)
+            _write(data, candidate, force=False)
         except FileExistsError:
             continue
         except (OSError, ValueError) as error:
@@ -192,10 +207,10 @@ def _remove_unlocked(path: Path) -> None:
             os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Place, data: bytes) -> None:
     """Write any file, such as a report beside pictures, atomically, over one that is there. Raises `OutputError`."""
     try:
-        _write_atomically(data, path, force=True)
+        _write(data, path, force=True)
     except (OSError, ValueError) as error:
         raise _failed(path, error) from error
 
@@ -205,6 +220,13 @@ def encode_image(
 ) -> bytes:
     """The bytes of a file in a format by Pillow's name, for standard output; equal input gives equal bytes."""
     return encode(image, format, recipe, saving)[0]
+
+
+def _write(data: bytes, place: Place, force: bool) -> None:
+    if isinstance(place, Url):
+        remote.write(place, data, force=force)
+    else:
+        _write_atomically(data, place, force)
 
 
 def _write_atomically(data: bytes, path: Path, force: bool) -> None:
@@ -272,7 +294,7 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _candidates(path: Path) -> Iterator[Path]:
+def _candidates(path: AnyPlace) -> Iterator[AnyPlace]:
     yield path
     yield from (numbered(path, number) for number in itertools.count(2))
 
@@ -284,18 +306,18 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _same_file(existing: os.stat_result, other: Path) -> bool:
+def _same_file(existing: os.stat_result, other: Place) -> bool:
     try:
-        return os.path.samestat(existing, other.stat())
+        return isinstance(other, Path) and os.path.samestat(existing, other.stat())
     except (OSError, ValueError):  # an input that is not there, or "-"
         return False
 
 
-def _exists(kind: type[UsageError] | type[OutputError], path: Path, option: str) -> UsageError | OutputError:
+def _exists(kind: type[UsageError] | type[OutputError], path: Place, option: str) -> UsageError | OutputError:
     return kind(f"{str(path)!r} exists.", f"Give another name with {option}, or --force to replace it.")
 
 
-def _failed(path: Path, error: OSError | ValueError, option: str = "-o") -> OutputError:
+def _failed(path: Place, error: OSError | ValueError, option: str = "-o") -> OutputError:
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(

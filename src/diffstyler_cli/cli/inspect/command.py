@@ -10,11 +10,11 @@ import typer
 
 from ...errors import UsageError
 from ...naming import cut
+from ...remote import Url
 from ..options import FILES, max_pixels, option
 from ..scaffold import Call, scaffold
-from ..stylize.operands import is_address, raw, refuse_addresses
+from ..stylize.operands import refuse_addresses
 from ..terminal.help import Page
-from ..terminal.shell import joined, quoted
 from .job import InspectAccount, Job
 
 SUMMARY = "Show what runs here, or how a picture was made."
@@ -24,7 +24,7 @@ ALONE = ("--styles", "--config", "--last")
 """What takes no FILE."""
 
 INPUTS = (
-    'Pictures, or folders of a sweep or of many pictures; "-" reads a picture from standard input. '
+    'Pictures, or folders of a sweep or of many pictures, also by address; "-" reads a picture from standard input. '
     "None: this machine and its models."
 )
 COMMAND = "Print the command line that makes the picture again, and nothing else."
@@ -54,7 +54,7 @@ PAGE = Page(
 )
 
 
-@scaffold(json=JSON, quiet=QUIET, no_input=None, page=PAGE)
+@scaffold(json=JSON, quiet=QUIET, no_input=None, page=PAGE, urls=("files",))
 def command(
     call: Call,
     *,
@@ -107,7 +107,7 @@ def command(
     if last:
         show_last(job, count)
         return
-    _check_addresses(job, call.state.arguments)
+    _check_addresses(job, call.state.arguments, chosen)
     _act(job, chosen[0] if chosen else "", plot)
 
 
@@ -151,15 +151,11 @@ def _act(job: Job, action: str, plot: Path | None) -> None:
         show_machine(job)
 
 
-def _check_addresses(job: Job, typed: Sequence[str]) -> None:
-    """Raises `UsageError` where a file is an address."""
-    for file in filter(is_address, map(str, job.files)):
-        address = raw(file, typed)
-        line = joined(["diffstyler", *("-" if word == address else word for word in typed)])
-        raise UsageError(
-            f"{cut(address)} is an address; pictures are files, or come from standard input.",
-            f"Pipe it in: curl -L {quoted(address)} | {line}",
-        )
+def _check_addresses(job: Job, typed: Sequence[str], chosen: Sequence[str]) -> None:
+    """Raises `UsageError` where a file is an address, and may be none."""
+    for file in job.files if "--replay" in chosen else ():
+        if isinstance(file, Url):
+            raise UsageError(f"--replay takes a file, and {cut(str(file))} is an address.", "Get the file first.")
     if job.photo is not None:
         refuse_addresses([str(job.photo)], typed, "--photo")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputImageError
+from ...remote import Place
 from ...version import __version__
 from ..models import LoadedModels
 from ..terminal.console import Console, escaped
@@ -47,7 +48,7 @@ class Job:
     console: Console
     models: LoadedModels
     account: InspectAccount
-    files: Sequence[Path]
+    files: Sequence[Place]
     photo: Path | None
     output: Path | None
     force: bool
@@ -60,7 +61,7 @@ class Job:
 
         return None if self.limit == MAX_PIXELS else self.limit
 
-    def describe(self, file: Path) -> Description:
+    def describe(self, file: Place) -> Description:
         """What the file is. Raises `InputImageError`."""
         from ...images.describe import describe
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ...batch.summary import Summary, read_summary
 from ...errors import InputImageError
+from ...remote import is_folder
 from ..speeds import duration
 from ..terminal.console import escaped
 from ..terminal.errors import EXIT_CODES
@@ -17,6 +18,9 @@ from .job import Job
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+NOT_MANY = "Name the folder that diffstyler stylize wrote several pictures to."
 
 
 def report(summary: Summary) -> RenderableType:
@@ -54,11 +58,11 @@ def write_pages(job: Job) -> None:
 
     written = []
     for folder in job.files:
-        summary = read_summary(folder) if folder.is_dir() else None
+        summary = read_summary(folder) if is_folder(folder) else None
         if summary is None:
             raise InputImageError(
                 f"{escaped(folder)} is no folder of pictures: it has no manifest.jsonl.",
-                "Name the folder that diffstyler stylize wrote several pictures to.",
+                NOT_MANY,
             )
         with job.console.working("Drawing"):
             written.append(write_page(summary))

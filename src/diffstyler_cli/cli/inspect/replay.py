@@ -41,6 +41,7 @@ class Likeness:
 def replay(job: Job) -> None:
     """Makes the picture of the one file again and compares."""
     (file,) = job.files
+    assert isinstance(file, Path)  # what the command line has seen to
     description = job.describe(file)
     recipe = job.recipe(description)
     output = str(job.output) if job.output is not None else str(automatic_output(file))
@@ -81,6 +82,7 @@ def likeness(original: Description, made: Image, quality: int | None = None) -> 
     from PIL import Image, ImageChops, ImageStat
 
     data = encode_image(made, original.format if original.format in FORMATS else "PNG", saving=Saving(quality))
+    assert isinstance(original.path, Path)
     with Image.open(original.path) as before, Image.open(BytesIO(data)) as after:
         if before.size != after.size or before.mode != after.mode:
             return Likeness(False, 255, 255.0)

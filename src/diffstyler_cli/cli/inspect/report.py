@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from pathlib import Path
 from typing import Any
 
-from ...errors import DiffStylerError
+from ...errors import DiffStylerError, InputImageError
+from ...naming import cut
+from ...remote import Place, Url, is_folder
 from ..terminal.errors import SomeFailed, explain
 from .facts import local_hashes
 from .job import Job
@@ -48,7 +49,7 @@ def show_files(job: Job) -> None:
     last: Exception | None = None
     for file in job.files:
         try:
-            rows.append(_sweep(job, file) if file.is_dir() else _report(job, file))
+            rows.append(_sweep(job, file) if is_folder(file) else _report(job, file))
         except DiffStylerError as error:
             if len(job.files) == 1:
                 raise
@@ -71,7 +72,7 @@ def show_commands(job: Job) -> None:
         job.console.command(at_its_quality(request, recipe, file, output).command_words())
 
 
-def _report(job: Job, file: Path) -> dict[str, Any]:
+def _report(job: Job, file: Place) -> dict[str, Any]:
     from .tables import picture
 
     description = job.describe(file)
@@ -101,8 +102,9 @@ def _report(job: Job, file: Path) -> dict[str, Any]:
     return row
 
 
-def _sweep(job: Job, folder: Path) -> dict[str, Any]:
+def _sweep(job: Job, folder: Place) -> dict[str, Any]:
     from ...batch.summary import read_summary
+    from .many import NOT_MANY
     from .many import report as many_report
     from .sweeps import read_sweep, report
 
@@ -113,6 +115,8 @@ def _sweep(job: Job, folder: Path) -> dict[str, Any]:
             for row in summary.done:
                 job.console.written(summary.place(row))
         return {"path": str(folder), "many": summary.to_json()}
+    if isinstance(folder, Url):
+        raise InputImageError(f"{cut(str(folder))} is no folder of pictures: it has no manifest.", NOT_MANY)
     sweep = read_sweep(folder)
     job.console.report(report(sweep))
     if job.console.quiet:

@@ -13,6 +13,7 @@ from ...naming import name_of
 from ...pipeline.places import ALPHA, Places
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
 from ...recipe import PlacesRead, Recipe, Source
+from ...remote import Place
 from ..stylize.masks import mask_word
 from ..stylize.request import Request, check, without_idle
 from ..terminal.console import escaped
@@ -24,7 +25,7 @@ STREAM = "stdin"
 
 def request_of(
     recipe: Recipe,
-    picture: Path,
+    picture: Place,
     photo: Path | None = None,
     *,
     check_pixels: bool = True,
@@ -84,13 +85,13 @@ def request_of(
     return request, notes
 
 
-def found_by(source: Source, what: str, picture: Path, notes: list[str]) -> Path | None:
+def found_by(source: Source, what: str, picture: Place, notes: list[str]) -> Path | None:
     """The picture that `source` names, where it is there with the same pixels; else None, and `notes` says why."""
     path = Path(_find(source, what, picture, notes, True))
     return path if path.is_file() and _may_be(path, source) else None
 
 
-def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str | None) -> Request:
+def at_its_quality(request: Request, recipe: Recipe, picture: Place, output: str | None) -> Request:
     """The request with its output; where the picture's format comes out again, at the quality that its recipe names."""
     request = dataclasses.replace(request, output=output)
     suffix, file = picture.suffix.lower(), output is not None and output != "-" and not Path(output).is_dir()
@@ -102,7 +103,7 @@ def at_its_quality(request: Request, recipe: Recipe, picture: Path, output: str 
     return dataclasses.replace(request, quality=recipe.quality, format=None if file else suffix[1:])
 
 
-def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixels: bool) -> str:
+def _find(source: Source, what: str, picture: Place, notes: list[str], check_pixels: bool) -> str:
     """The path of the picture that `source` names, by its pixels where the recipe has their hash."""
     if source.name == STREAM:
         give = "give --photo PATH, or pipe it in" if what == "photo" else "pipe it in, or name its file"
@@ -118,7 +119,7 @@ def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixe
             return "MASK"
         notes.append(f"The recipe does not name the {what}: give --photo PATH.")
         return "PHOTO"
-    places = [picture.with_name(name), Path(name)]
+    places = [*([picture.with_name(name)] if isinstance(picture, Path) else []), Path(name)]
     found = [place for place in places if os.path.isfile(place)]
     right = [place for place in found if not check_pixels or _may_be(place, source)]
     if right:
@@ -133,14 +134,14 @@ def _find(source: Source, what: str, picture: Path, notes: list[str], check_pixe
     return name
 
 
-def _style(source: Source, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> str:
+def _style(source: Source, picture: Place, plain: float, notes: list[str], check_pixels: bool) -> str:
     path = _find(source, "style image", picture, notes, check_pixels)
     weight = None if source.weight == plain else source.weight
     text = render_prompt(Prompt(path, weight))
     return text if parse_style_image(text) == StyleImage(Path(path), weight) else path
 
 
-def _places(found: PlacesRead, picture: Path, plain: float, notes: list[str], check_pixels: bool) -> Places:
+def _places(found: PlacesRead, picture: Place, plain: float, notes: list[str], check_pixels: bool) -> Places:
     """The places of the request, their masks found as the photo is."""
 
     def path(source: Source, what: str) -> str:

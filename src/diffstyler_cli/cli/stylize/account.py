@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig
+from ...remote import Place
 from ...version import __version__
 from ..models import LoadedModels
 from ..terminal.errors import Failure
@@ -30,7 +30,7 @@ SCHEMA = "diffstyler.stylize/1"
 class Picture:
     """One finished picture; `path` is None where its bytes went to stdout."""
 
-    path: Path | None
+    path: Place | None
     image: Image
     seed: int
     config: StylizeConfig

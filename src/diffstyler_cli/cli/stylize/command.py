@@ -13,6 +13,7 @@ import typer
 from ...config import PANEL_STYLE
 from ...errors import UsageError
 from ...naming import cut
+from ...remote import is_url, text_of_place
 from ..options import (
     AS_TYPED,
     FILES,
@@ -50,13 +51,13 @@ SUMMARY = "Stylise a photo by a prompt."
 MOST_VARIATIONS = 999
 MOST_AT_ONCE = 64
 
-PHOTO = 'Photos or folders; "-" reads standard input. Asked for if left out.'
+PHOTO = 'Photos, folders or URLs; "-": standard input. Asked for if left out.'
 LIST_STYLES = "List the styles that the built-in models know, with scores and limits, and leave."
 PROMPT = "A prompt, said outright; repeatable, blended. All arguments are photos then."
 PROMPTS = 'What the picture should look like; several are blended, each with its weight: "oil painting:4" mist.'
 OUTPUT = (
-    'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output. '
-    "(default beside the photo, as photo-oil-painting.png)"
+    'A .png, .jpg, .webp, .avif or .tiff file, a folder, or "-" for the bytes on standard output; '
+    "files and folders by address (s3://), too. (default beside the photo, as photo-oil-painting.png)"
 )
 VARIATIONS = "How many pictures, with seeds SEED, SEED+1, ...; their files are numbered. (default 1)"
 FORMAT = "Format of automatic names and of -o -: png, jpg, webp, avif or tiff. (default png)"
@@ -98,7 +99,7 @@ PAGE = Page(
 )
 
 
-@scaffold(quiet=QUIET, page=PAGE, writes=_numbered)
+@scaffold(quiet=QUIET, page=PAGE, writes=_numbered, urls=("image", "output"))
 def command(
     call: Call,
     *,
@@ -151,7 +152,7 @@ def command(
         raise typer.Exit(call.state.dispatch(words))
     said = [*(named or ()), *(styles or ()), *read_prompts(file_of_words, taken="-" in (str(image), str(from_file)))]
     operands = sort_operands(
-        None if image is None else str(image),
+        None if image is None else text_of_place(image),
         prompts or (),
         said,
         call.state.arguments,
@@ -166,7 +167,7 @@ def command(
         places=masks.places_of(mask, invert_mask, feather, regions, lambda_mask),
         settings=settings,
         weights=weights,
-        output=None if output is None else str(output),
+        output=None if output is None else text_of_place(output),
         format=format,
         quality=None if quality is None else whole("--quality", quality, low=1, high=100, example=90),
         keep_exif=keep_exif,
@@ -196,7 +197,7 @@ def command(
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, show=show, interactive=interactive)
     if not as_typed:
-        check_operands(request, call.state.arguments, operands.photos)
+        check_operands(request, call.state.arguments, operands.photos, elsewhere=True)
         request = _style_alone(call, session, request)
     request = without_idle(request, call.lent)
     check(request)
@@ -269,6 +270,11 @@ def _check_streams(call: Call, request: Request, *, show: bool, interactive: boo
         (piped_out and request.variations > 1, "-o - can hold one picture, not several.", "Give -o a file, or -n 1."),
         (piped_out and request.force, "--force has no effect with -o -.", "Leave --force out."),
         (piped_out and show, "--open and -o - exclude each other: there is no file to open.", "Give -o a file."),
+        (
+            show and is_url(str(request.output)),
+            "--open is for a picture on this machine.",
+            "Leave it out, or give -o a file.",
+        ),
         (piped_out and sys.stdout is None, "-o -: standard output is closed.", "Redirect it, or give -o a file."),
         (
             piped_out and is_terminal(sys.stdout),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ...config import MachineConfig, StylizeConfig
@@ -12,6 +11,7 @@ from ...images import LoadedImage
 from ...models.cards import network_names
 from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, sampling_evaluations
 from ...pipeline.places import PlaceMaps
+from ...remote import Place
 from ...size import ORIGINAL
 from ..speeds import Part, duration, estimate, learn, read_speeds
 
@@ -34,7 +34,7 @@ class Foresight:
         machine: MachineConfig,
         photo: LoadedImage,
         weights: Sequence[float | None],
-        paths: Sequence[Path | None],
+        paths: Sequence[Place | None],
         places: PlaceMaps | None = None,
     ) -> None:
         self.config = config

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import os
 import random
 import shlex
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from ...config import StylizeConfig, options
 from ...errors import DiffStylerError
+from ...remote import exists, is_folder, is_url, place_of, text_of_place
 from ...size import Size
 from ...sweep.around import around, described
 from ...sweep.axes import render_values
@@ -93,7 +93,8 @@ def keep_as(session: Session, run: Run) -> None:
     from ...images.write import next_name
 
     picture = _one(session, run)
-    default = next_name(picture.path or Path("picture.png"))
+    name = "picture.png" if picture.path is None else picture.path.name
+    default = next_name(picture.path if isinstance(picture.path, Path) else Path(name))
     session.keep_as(picture, ask_name(session.console, default))
 
 
@@ -168,7 +169,8 @@ def what_next(session: Session, run: Run, dispatch: Dispatch) -> None:
         rows = {
             label: pair
             for label, pair in rows.items()
-            if not pair[0].change or (pair[1] != run.request and _makes_sense(pair[1]))
+            if not _is_for_files(pair[0], run)
+            and (not pair[0].change or (pair[1] != run.request and _makes_sense(pair[1])))
         }
         try:
             answer = pick(session.console, "What next?", list(rows), leave="done", back="done")
@@ -202,6 +204,13 @@ def _makes_sense(request: Request) -> bool:
     return True
 
 
+def _is_for_files(row: Next, run: Run) -> bool:
+    """Whether a row needs a file of this machine, where the run has an address."""
+    if row.words:
+        return is_url(str(run.request.image))
+    return row.act is open_picture and not all(isinstance(picture.path, Path) for picture in run.pictures)
+
+
 def _label(row: Next, run: Run, after: Request) -> str:
     before = run.request
     changed = {name: value for name, value in after.settings.items() if before.settings.get(name) != value}
@@ -219,15 +228,14 @@ def _beside(request: Request) -> Request:
     """
     from ...images.write import next_name, numbered
 
-    if request.output is None or Path(request.output).is_dir():
+    if request.output is None or is_folder(path := place_of(request.output)):
         return request
-    path = Path(request.output)
     if request.variations == 1:
-        return dataclasses.replace(request, output=str(next_name(path)))
+        return dataclasses.replace(request, output=text_of_place(next_name(path)))
     stems = itertools.chain([path], (numbered(path, n) for n in itertools.count(2)))
     numbers = range(1, request.variations + 1)
-    free = next(stem for stem in stems if not any(os.path.lexists(numbered(stem, n)) for n in numbers))
-    return dataclasses.replace(request, output=str(free))
+    free = next(stem for stem in stems if not any(exists(numbered(stem, n)) for n in numbers))
+    return dataclasses.replace(request, output=text_of_place(free))
 
 
 def _with_strength(request: Request, config: StylizeConfig, by: float) -> Request:

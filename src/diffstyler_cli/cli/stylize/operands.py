@@ -14,6 +14,7 @@ from ...errors import UsageError
 from ...models.lite.words import names_a_style
 from ...naming import cut
 from ...prompts import parse_prompt
+from ...remote import is_url
 from ..terminal.shell import joined, quoted
 from . import masks
 from .request import Request
@@ -29,20 +30,23 @@ MOST_NAMED = 4
 """Photos that a loop names one by one."""
 
 
-def check_operands(request: Request, typed: Sequence[str], photos: Sequence[str] | None = None) -> None:
+def check_operands(
+    request: Request, typed: Sequence[str], photos: Sequence[str] | None = None, *, elsewhere: bool = False
+) -> None:
     """Raises `UsageError` where photos and prompts do not stand in their places.
 
     Args:
         typed: the command line after `diffstyler`, as it came.
+        elsewhere: of a command whose photos may be addresses.
         photos: of a command that takes several, those that stand first; `request` has the first of them.
     """
     line = _Line(request, typed, photos)
-    _check_address(line)
+    _check_address(line, elsewhere=elsewhere)
     pictures = [text for text in line.texts if is_picture_name(text)]
     if not pictures:
         return
     image = request.image
-    no_photo = image is not None and image != "-" and not os.path.exists(image) and not is_photo_like(image)
+    no_photo = image is not None and image != "-" and not _is_there(image) and not is_photo_like(image)
     if no_photo and len(pictures) == 1:
         raise UsageError(
             f"The photo comes first, then the prompt: {cut(str(image))} is no file.",
@@ -51,7 +55,7 @@ def check_operands(request: Request, typed: Sequence[str], photos: Sequence[str]
     if photos is not None and (no_photo or len(pictures) < len(line.texts)):
         _check_several(line, pictures, no_photo)
     first = pictures[0]
-    if not os.path.exists(first):
+    if not _is_there(first):
         raise UsageError(
             f"{cut(first)} stands where a prompt should, and there is no such file.",
             'Say the style in words, as in "oil painting"; --style-image takes the style of a picture.',
@@ -69,7 +73,7 @@ def check_operands(request: Request, typed: Sequence[str], photos: Sequence[str]
 
 def _check_several(line: _Line, pictures: Sequence[str], no_photo: bool) -> None:
     """Raises `UsageError` where there are pictures among the prompts, and other prompts beside them."""
-    gone = next((text for text in pictures if not os.path.exists(text)), None)
+    gone = next((text for text in pictures if not _is_there(text)), None)
     if gone is not None:
         raise UsageError(f"There is no file {cut(gone)}.", f"Without it: {line.without([gone])}")
     words = [text for text in line.texts if text not in pictures]
@@ -82,6 +86,11 @@ def _check_several(line: _Line, pictures: Sequence[str], no_photo: bool) -> None
         f"The photos come first, then the prompts: {cut(pictures[0])} stands among the prompts.",
         f"Did you mean: {line.in_folder([*line.photos, *pictures], words)}",
     )
+
+
+def _is_there(text: str) -> bool:
+    """Whether a file of that name is there, or may be: nobody asks for addresses."""
+    return os.path.exists(text) or is_url(text)
 
 
 def only_a_style(request: Request) -> bool:
@@ -116,14 +125,14 @@ def raw(path: str, typed: Sequence[str]) -> str:
     return next((word for word in typed if _same(word, path)), path)
 
 
-def _check_address(line: _Line) -> None:
+def _check_address(line: _Line, *, elsewhere: bool) -> None:
     image = line.request.image or ""
     refuse_addresses((str(style.path) for style in line.request.parsed_style_images()), line.typed, "--style-image")
     refuse_addresses(filter(None, [line.request.palette]), line.typed, "--palette")
     for flag, path in masks.files(line.request.places):
         refuse_addresses([path], line.typed, flag)
     match = _ADDRESS.match(image)
-    if match is None or not is_address(image):
+    if match is None or not is_address(image) or (elsewhere and is_url(image)):
         return
     address = raw(image, line.typed)
     if match[1].lower() in _FETCHED:

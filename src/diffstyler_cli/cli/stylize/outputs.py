@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...naming import text_of
 from ...prompts import Prompt
+from ...remote import Place, exists, is_folder, place_of
 from ...sample import SAMPLE
 from ...size import Size
 from ..places import same_place
@@ -30,11 +31,13 @@ class Outputs:
     `automatic` says that the names were made here: then one that is taken meanwhile is numbered, not an error.
     """
 
-    paths: tuple[Path | None, ...]
+    paths: tuple[Place | None, ...]
     automatic: bool
     force: bool
 
-    def write(self, image: Image, path: Path, recipe: dict[str, Any] | None, saving: Saving) -> tuple[Path, list[str]]:
+    def write(
+        self, image: Image, path: Place, recipe: dict[str, Any] | None, saving: Saving
+    ) -> tuple[Place, list[str]]:
         """Writes a picture; returns where it went, and what its format could not keep. Raises `OutputError`."""
         from ...images.write import write_image, write_numbered
 
@@ -49,14 +52,14 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
 
     if request.output == "-":
         return Outputs((None,), False, False)
-    given = Path(request.output) if request.output else None
-    if given is not None and not given.is_dir():
+    given = place_of(request.output) if request.output else None
+    if given is not None and not is_folder(given):
         several = request.variations > 1
         names = (numbered(given, n) if several else given for n in range(1, request.variations + 1))
         return Outputs(tuple(names), False, request.force)
-    photo = None if request.image == "-" else Path(str(request.image))
+    photo = None if request.image == "-" else place_of(str(request.image))
     # nothing goes into the package's folder, where the sample photo is
-    folder = given or (photo.parent if photo and photo != SAMPLE else Path())
+    folder = given or (photo.parent if isinstance(photo, Path) and photo != SAMPLE else Path())
     words = [prompt.text for prompt in (*prompts, *request.places.prompts())] or [
         text_of(style.path.stem) for style in style_images
     ]
@@ -65,13 +68,13 @@ def plan_outputs(request: Request, prompts: Sequence[Prompt], style_images: Sequ
     # below a file nothing exists, so the name comes back without a number of its own
     stem = folder / automatic_name(photo, words, Path(os.devnull), request.suffix()).name
     first = 1
-    while taken := [n for n in range(first, first + request.variations) if os.path.lexists(numbered(stem, n))]:
+    while taken := [n for n in range(first, first + request.variations) if exists(numbered(stem, n))]:
         first = taken[-1] + 1
     return Outputs(tuple(numbered(stem, n) for n in range(first, first + request.variations)), True, False)
 
 
 def check_outputs(
-    outputs: Outputs, request: Request, inputs: Sequence[Path], photo_size: tuple[int, int], *, previewed: bool
+    outputs: Outputs, request: Request, inputs: Sequence[Place], photo_size: tuple[int, int], *, previewed: bool
 ) -> None:
     """Finds out before the work whether everything can be written; `previewed`: this run's own preview may be there.
 
@@ -88,10 +91,11 @@ def check_outputs(
             check_size(result, path)
     preview = request.preview_path
     if preview is not None:
-        if any(same_place(preview, path) for path in paths):
+        if any(same_place(preview, path) for path in paths if isinstance(path, Path)):
             raise UsageError(f"--preview-path {preview} is the output.", "Give it a name of its own.")
         check_output(preview, inputs, request.force or previewed, "--preview-path")
     elif request.force and outputs.automatic:
         raise UsageError("--force has no effect on automatic names.", "Say which file to replace: -o PATH.")
-    for folder in {os.path.dirname(os.path.realpath(path)) for path in (*paths, *([preview] if preview else []))}:
+    local = [path for path in (*paths, preview) if isinstance(path, Path)]
+    for folder in {os.path.dirname(os.path.realpath(path)) for path in local}:
         remove_stale(Path(folder))

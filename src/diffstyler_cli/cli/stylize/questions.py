@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import DiffStylerError, UsageError
 from ...models.lite.styles import FEATURED, STYLES
 from ...prompts import parse_prompt
+from ...remote import Place, place_of
 from ..terminal.ask import ask, look, path_question, pick_or_type, unquoted
 from ..terminal.choose import Back
 from ..terminal.console import Console, escaped
@@ -24,7 +25,7 @@ def ask_missing(console: Console, request: Request, *, default: str = "") -> Req
     """
     photo, styled = request.image, request.asks()
     if photo is not None:
-        _check_photo(photo)
+        _check_photo(place_of(photo))
     while True:
         if request.image is None:
             photo = ask_photo(console, default=default)
@@ -46,7 +47,7 @@ def ask_photo(console: Console, *, default: str = "") -> str:
         if default and not text.strip():
             return True
         try:
-            _check_photo(unquoted(text))
+            _check_photo(Path(unquoted(text)) if unquoted(text) else None)
         except DiffStylerError as error:
             return escaped(error.message)
         return True
@@ -87,10 +88,10 @@ def _ask_prompt(console: Console, typed: str) -> str:
     return str(ask(console, question)).strip()
 
 
-def _check_photo(path: str) -> None:
+def _check_photo(photo: Place | None) -> None:
     from ...errors import InputImageError
     from ...images.read import read_image
 
-    if not path:
+    if photo is None:
         raise InputImageError("Name a picture file.")
-    read_image(Path(path))
+    read_image(photo)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputImageError
+from ...remote import place_of
 from ..terminal.notices import Notices
 from .request import Request
 
@@ -34,7 +35,7 @@ def read_photo(request: Request, notices: Notices) -> LoadedImage:
     """As `read_inputs`, the photo alone."""
     from ...images import kept, read_image, squeezed
 
-    photo = "-" if request.image in (None, "-") else Path(str(request.image))
+    photo = "-" if request.image in (None, "-") else place_of(str(request.image))
     source = read_image(photo, _limit(request), request.frame)
     notices.add(source.notes, InputImageError)
     if request.keep_exif and not kept(source.exif, everything=request.keep_exif == "all"):

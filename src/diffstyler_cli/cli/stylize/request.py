@@ -10,9 +10,10 @@ from typing import Any
 
 from ...config import MachineConfig, StylizeConfig, default_of, options
 from ...errors import UsageError, WeightsError
-from ...naming import cut
+from ...naming import cut, without_secrets
 from ...pipeline.places import NOWHERE, Places
 from ...prompts import Prompt, StyleImage, parse_prompt, parse_style_image
+from ...remote import Place, is_folder, place_of
 from ...size import LARGEST_DRAWN
 from ...strength import MOVED
 from ..options import CAMERA, KEEP_EXIF_FLAG, arguments
@@ -80,14 +81,14 @@ class Request:
         """The prompts, and after them those of the regions. Raises `UsageError`."""
         return [*self.parsed_prompts(), *self.places.prompts()]
 
-    def inputs(self) -> list[Path]:
+    def inputs(self) -> list[Place]:
         """Every file that is read: photo, style images, palette, masks, weights, those of the configuration, too.
 
         Raises `UsageError` where the configuration cannot be used.
         """
         from ...weights.settings import read_settings
 
-        photo = [] if self.image in (None, "-") else [Path(str(self.image))]
+        photo = [] if self.image in (None, "-") else [place_of(str(self.image))]
         styles = [style.path for style in self.parsed_style_images()]
         palette = [] if self.palette is None else [Path(self.palette)]
         grey = [Path(path) for _, path in masks.files(self.places)]
@@ -117,7 +118,7 @@ class Request:
         for key, path in self.weights.items():
             words += [f"--{key}-weights", str(path)]
         if self.output:
-            words += ["-o", self.output]
+            words += ["-o", without_secrets(self.output)]
         if self.format is not None:
             words += ["--format", self.format]
         if self.quality is not None:
@@ -183,14 +184,14 @@ def check_file(request: Request) -> None:
         return
     from ...images.encode import CHOICES, FORMATS, SUFFIXES
 
-    file = request.output not in (None, "-") and not Path(str(request.output)).is_dir()
+    file = request.output not in (None, "-") and not is_folder(place_of(str(request.output)))
     if request.format is not None and f".{request.format.lower()}" not in SUFFIXES:
         raise UsageError(f"--format {cut(request.format)} cannot be written.", f"Give one of {', '.join(CHOICES)}.")
     if request.format is not None and file:
         raise UsageError(
             "--format has no effect beside -o FILE: the suffix says the format.", "Leave it out, or change the suffix."
         )
-    name = SUFFIXES.get(Path(str(request.output)).suffix.lower() if file else request.suffix())
+    name = SUFFIXES.get(place_of(str(request.output)).suffix.lower() if file else request.suffix())
     if request.quality is not None and name is not None and not FORMATS[name].lossy:
         raise UsageError(
             f"--quality has no effect with {name}, which loses nothing.",
@@ -325,5 +326,5 @@ def _flags(names: Iterable[str]) -> str:
 
 
 def _path(word: str) -> str:
-    """A path that the option parser does not take for an option."""
-    return f"./{word}" if word.startswith("-") and word != "-" else word
+    """A path that the option parser does not take for an option; an address without its secrets."""
+    return f"./{word}" if word.startswith("-") and word != "-" else without_secrets(word)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig
 from ...errors import NumericalError, OutputError
+from ...remote import Place, place_of
 from ...t1 import LONG, T1
 from ..history import note
 from ..models import LoadedModels
@@ -127,7 +128,7 @@ class Session:
         """Shows a written picture in the desktop's viewer; a notice says where it is if that does not work."""
         from ..terminal.opener import open_file
 
-        if picture.path is not None:
+        if isinstance(picture.path, Path):
             self.notices.add_again(open_file(picture.path))
 
     # --- before the models -------------------------------------------------------------------------------------------
@@ -158,8 +159,9 @@ class Session:
         foresight = self._foresee(job, config, machine)
         for line in foresight.lines():
             self.console.say(line)
-        for path in filter(None, job.outputs.paths):
-            self.console.written(path, planned=True)
+        for path in job.outputs.paths:
+            if path is not None:
+                self.console.written(path, planned=True)
 
     def _foresee(self, job: _Job, config: StylizeConfig, machine: MachineConfig) -> Foresight:
         from .foresight import Foresight
@@ -191,7 +193,7 @@ class Session:
         return errors
 
     def _make(
-        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Place | None, foresight: Foresight
     ) -> Picture:
         picture = self._draw(job, stylizer, config, output, foresight)
         began = time.monotonic()
@@ -200,14 +202,14 @@ class Session:
         return picture
 
     def _draw(
-        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, foresight: Foresight | None
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Place | None, foresight: Foresight | None
     ) -> Picture:
         """Makes a picture and writes nothing; `foresight` learns what it took."""
         result = self._watch(job, stylizer, config)
         return self._picture(job, stylizer, config, output, result, foresight)
 
     def _picture(
-        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | None, result: StylizeResult,
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | Url | None, result: StylizeResult,
         foresight: Foresight | None = None,
     ) -> Picture:  # fmt: skip
         """A result with all that is to be told of it."""
@@ -276,8 +278,11 @@ class Session:
         from ...images.write import keep_elsewhere
 
         failure = explain(error)
-        photo = Path("picture.png" if job.request.image in (None, "-") else str(job.request.image))
+        given = place_of("picture.png" if job.request.image in (None, "-") else str(job.request.image))
+        photo = given if isinstance(given, Path) else Path(given.name or "picture.png")
         meant = picture.path or photo.with_name(f"{photo.stem}-kept{job.request.suffix()}")
+        if not isinstance(meant, Path):
+            meant = Path(meant.name)
         with uninterrupted():
             kept = keep_elsewhere(picture.image, meant, picture.recipe, [photo.parent], picture.saving)
             if kept is None:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import INTERRUPTED, Failure
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
 
+    from ...remote import Place
     from .keyboard import Moving
 
 LOG = logging.getLogger("diffstyler_cli")
@@ -221,14 +221,14 @@ class Console:
         self.rich.print(line, soft_wrap=verbatim or not self.rich.is_terminal)
 
     # --- results: stdout ---------------------------------------------------------------------------------------------
-    def written(self, path: Path, *, planned: bool = False) -> None:
+    def written(self, path: Place, *, planned: bool = False) -> None:
         """The path of a result: its exact bytes in a pipe, escaped on a terminal; nothing with --json.
 
         `planned` is said of one that a dry run would write.
         """
         LOG.info("%s: %s", "planned" if planned else "written", escaped(path))
         if not self.json:
-            self._result(escaped(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(path))
+            self._result(escaped(path).encode(*_encoding()) if is_terminal(sys.stdout) else os.fsencode(str(path)))
 
     def document(self, document: dict[str, Any]) -> None:
         """The one JSON document. ASCII only, so that no locale can spoil it; NaN and infinity must not be in it."""

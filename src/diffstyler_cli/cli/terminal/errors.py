@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import DiffStylerError, InputImageError, OutOfMemoryError, UsageError, WeightsError, out_of_memory
+from ...naming import without_secrets
 from .hints import hint
 
 EXIT_CODES: dict[int, str] = {
@@ -158,7 +159,7 @@ def explain(error: BaseException, command: str = "diffstyler") -> Failure:
     row = next(row for row in TABLE if row.matches(error))
     advice = getattr(error, "advice", "") or " ".join([_guess(error), row.advice.format(command=command)]).strip()
     code = row.code or error.code  # type: ignore[attr-defined]  # rows without a code are of our own errors
-    return Failure(code, row.message(error), advice)
+    return Failure(code, without_secrets(row.message(error)), without_secrets(advice))
 
 
 def _usage(error: BaseException) -> tuple[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from pathlib import Path
 from typing import Any
 
 from ....batch.jobs import DONE, FAILED, SKIPPED, Outcome
 from ....batch.manifest import SCHEMA
+from ....remote import Place
 from ....version import __version__
 from ...models import LoadedModels
 from ...terminal.errors import Failure
@@ -23,7 +23,7 @@ class ManyAccount:
         self._notices = notices
         self.counts = {DONE: 0, SKIPPED: 0, FAILED: 0}
         self.total: int | None = None
-        self.folder: Path | None = None
+        self.folder: Place | None = None
         self.seed: int | None = None
         self.plan: dict[str, Any] | None = None
         """Of a dry run: the files that would be written, and the seconds."""

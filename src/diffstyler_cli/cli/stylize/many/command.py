@@ -34,7 +34,7 @@ def stylize_many(
     if operands.notice:
         session.notices.add(operands.notice)
     if not as_typed:
-        check_operands(base, call.state.arguments, operands.photos)
+        check_operands(base, call.state.arguments, operands.photos, elsewhere=True)
     base = without_idle(dataclasses.replace(base, image=None), call.lent)
     if not (base.asks() or request.streamed):
         if call.may_ask:  # what is wrong otherwise is said before the question

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
+from ....naming import without_secrets
 from ...speeds import duration
 from ...terminal.console import Console, escaped
 from ..live import PHASES
@@ -82,7 +83,7 @@ class Board:
         self._one = self._bar.add_task("", total=1, told="")
 
     def step(self, job: Job, event: Progress) -> None:
-        self._at = job.photo
+        self._at = without_secrets(job.photo)
         phase = PHASES.get(event.phase, event.phase)
         self._bar.update(
             self._one, total=event.steps, completed=event.step, description=phase, told=f"{event.step}/{event.steps}"
@@ -121,12 +122,12 @@ class Board:
 def line(outcome: Outcome) -> str:
     """A picture on one line."""
     job = outcome.job
-    photo = job.photo or f"line {job.number}"
+    photo, output = without_secrets(job.photo) or f"line {job.number}", without_secrets(job.output)
     if outcome.status == FAILED:
         before = " before" if outcome.again else ""
         return f"{photo}: failed{before}: {outcome.message}"
     if outcome.status == SKIPPED:
-        return f"{photo}: {job.output} is there already"
+        return f"{photo}: {output} is there already"
     notes = f"; {'; '.join(outcome.notes)}" if outcome.notes else ""
     seconds = outcome.seconds.get("total", 0.0) + outcome.seconds.get("write", 0.0)
-    return f"{photo}: {job.output} in {seconds:.1f} s{notes}"
+    return f"{photo}: {output} in {seconds:.1f} s{notes}"

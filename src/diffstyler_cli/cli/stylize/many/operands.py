@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....batch.inputs import is_pattern, matches
+from ....batch.inputs import is_folder, is_pattern, matches
 from ....errors import UsageError
 from ....models.lite.words import names_a_style
 from ....naming import cut
 from ....prompts import path_of
+from ....remote import is_url
 from ...options import readable
 from ...terminal.console import is_terminal
 from ...terminal.shell import joined
@@ -36,7 +37,7 @@ class Operands:
     @property
     def several(self) -> bool:
         """Whether they are, or may be, more than one photo."""
-        return len(self.photos) > 1 or any(os.path.isdir(word) or is_pattern(word) for word in self.photos)
+        return len(self.photos) > 1 or any(is_folder(word) or is_pattern(word) for word in self.photos)
 
 
 def sort_operands(
@@ -116,7 +117,7 @@ def read_prompts(file: Path | None, *, taken: bool) -> list[str]:
 
 def _may_be_photo(path: str) -> bool:
     """Whether an argument that stands where a photo should may be one: it is there, or named as photos are."""
-    return os.path.lexists(path) or is_photo_like(path) or is_pattern(path)
+    return os.path.lexists(path) or is_url(path) or is_photo_like(path) or is_pattern(path)
 
 
 def _is_folder_of_style(word: str) -> bool:
@@ -126,7 +127,7 @@ def _is_folder_of_style(word: str) -> bool:
 
 def _is_photo(path: str) -> bool:
     """Whether an argument behind the first is a photo, photos or a folder of them; not the words of a prompt."""
-    if os.path.isdir(path):
+    if os.path.isdir(path) or (is_url(path) and "/" in path.partition("://")[2]):  # not http://host:80
         return True
     if os.path.isfile(path):
         named = os.sep in path or bool(Path(path).suffix)

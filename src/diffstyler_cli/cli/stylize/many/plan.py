@@ -16,9 +16,11 @@ from ....batch.inputs import Found, Photo, find_photos, listed
 from ....batch.jobs import Job, Outcome
 from ....batch.manifest import Known
 from ....batch.names import check_names
+from ....batch.states import states_of
 from ....config import MachineConfig
 from ....errors import InputImageError, OutputError, UsageError
 from ....naming import cut
+from ....remote import Place, Unreachable, Url, check_writable, exists, is_url, place_of, text_of_place
 from ...terminal.console import Console, is_terminal
 from ...terminal.notices import Notices
 from ..operands import FOLDER
@@ -56,10 +58,17 @@ def find(request: ManyRequest, notices: Notices) -> Found:
     found = find_photos(request.photos, is_photo_like, recursive=request.recursive, but=request.folder)
     if found.passed_over:
         notices.add(f"{found.passed_over} files in the folders are not named as photos, and passed over.")
-    gone = [photo.path for photo in found.photos if not os.path.lexists(photo.path)]
+    gone = [photo.path for photo in found.photos if not photo.state and _is_gone(photo.path)]
     if gone:
         raise InputImageError(f"{cut(gone[0])} does not exist.", "Check the path; a name with spaces needs quotes.")
     return found
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        return not exists(place_of(path))
+    except Unreachable:  # nobody can say: the job will
+        return False
 
 
 def _list(path: str) -> list[str]:
@@ -76,7 +85,7 @@ def _list(path: str) -> list[str]:
     return photos
 
 
-def without_results(photos: Sequence[Photo], known: Known, folder: Path | None, notices: Notices) -> list[Photo]:
+def without_results(photos: Sequence[Photo], known: Known, folder: Place | None, notices: Notices) -> list[Photo]:
     """The photos but for pictures of earlier runs, which lie among them where the folder of both is one."""
     made = [folder is not None and known.made(file_in(folder, photo.path)) for photo in photos]
     kept = [photo for photo, was_made in zip(photos, made, strict=True) if not was_made]
@@ -87,9 +96,16 @@ def without_results(photos: Sequence[Photo], known: Known, folder: Path | None, 
     return kept
 
 
-def check_folder(folder: Path | None) -> None:
+def check_folder(folder: Place | None) -> None:
     """Raises `UsageError` for what is no folder, `OutputError` for one that nothing can be written to."""
     if folder is None:
+        return
+    if isinstance(folder, Url):
+        check_writable(folder)
+        if is_photo_like(folder.name) and not folder.text.endswith("/"):
+            raise UsageError(
+                f"-o {folder} is the name of one picture.", f"For several give a folder: -o {folder.parent}"
+            )
         return
     where = repr(str(folder))
     if os.path.lexists(folder) and not folder.is_dir():
@@ -104,16 +120,22 @@ def check_folder(folder: Path | None) -> None:
 def make_plan(request: ManyRequest, work: StylizeWork, photos: Sequence[Photo], seed: int) -> Plan:
     """Every picture with its name. Raises `UsageError` where two have one, or another picture has it already."""
     jobs = list(_jobs(request, photos, seed))
-    inputs = {_file(path) for path in (*(photo.path for photo in photos), *map(str, request.base.inputs()))} - {None}
+    given = map(text_of_place, request.base.inputs())
+    inputs = {_file(path) for path in (*(photo.path for photo in photos), *given)} - {None}
     template = request.names()
     check_names(((job.photo, job.output) for job in jobs), template, lambda output: _file(output) in inputs)
     _check_formats(jobs, template.has_format)
     todo: list[Job] = []
     through: list[Outcome] = []
     others: list[tuple[str, str]] = []
+    states = states_of(photos, request.folder)
     for job in jobs:
         asked = work.asked(job)
-        state = work.look(job)
+        try:
+            state = work.look(job, states)
+        except Unreachable:  # the job will say so
+            todo.append(job)
+            continue
         if state.state is State.THERE:
             through.append(work.there(job, asked.digest, noted=state.noted))
         elif state.state is State.FAILED:
@@ -141,7 +163,11 @@ def _jobs(request: ManyRequest, photos: Sequence[Photo], seed: int) -> Iterator[
                 number += 1
                 digits = f"{number:0{len(str(total))}d}"
                 name = template.name(photo.path, told, own, digits, request.extension())
-                yield Job(number, photo.path, os.path.join(folder, photo.under, name), prompts, own)
+                yield Job(number, photo.path, _joined(folder, photo.under, name), prompts, own)
+
+
+def _joined(folder: Place, under: str, name: str) -> str:
+    return os.path.join(folder, under, name) if isinstance(folder, Path) else (folder / under / name).text
 
 
 def _check_formats(jobs: Sequence[Job], plain: bool) -> None:
@@ -175,8 +201,10 @@ def _any(jobs: Sequence[Job], request: ManyRequest) -> LoadedImage | None:
     return None
 
 
-def _file(path: str) -> tuple[int, int] | None:
+def _file(path: str) -> tuple[int, int] | str | None:
     """What tells a file from every other one, by whatever name; None where there is none."""
+    if is_url(path):
+        return path
     try:
         state = os.stat(path)
     except (OSError, ValueError):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....batch.inputs import is_folder
 from ....batch.names import OPTION, PLAIN, SEVERAL_SEEDS, Template
 from ....errors import UsageError
-from ....naming import text_of
+from ....naming import text_of, without_secrets
 from ....prompts import parse_prompt, parse_style_image
+from ....remote import Place, place_of
 from ...terminal.shell import joined
 from ..operands import FOLDER, names_output
 from ..request import Request, check
@@ -51,9 +52,9 @@ class ManyRequest:
         return self.from_file == STREAM
 
     @property
-    def folder(self) -> Path | None:
+    def folder(self) -> Place | None:
         """Where the pictures go."""
-        return None if self.base.output is None else Path(self.base.output)
+        return None if self.base.output is None else place_of(self.base.output)
 
     def prompt_sets(self) -> list[tuple[str, ...]]:
         """The prompts of each picture of a photo."""
@@ -87,7 +88,7 @@ class ManyRequest:
         flags = ["--recursive"] * self.recursive + ["--each"] * self.each
         at_once = [] if self.batch is None else ["--batch", str(self.batch)]
         named = [] if self.template is None else [OPTION, self.template]
-        photos = [f"./{word}" if word.startswith("-") else word for word in self.photos]
+        photos = [f"./{word}" if word.startswith("-") else without_secrets(word) for word in self.photos]
         as_typed = ["--as-typed"] * self.base.reads_otherwise()
         return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *at_once, *as_typed, *words]
 
@@ -152,7 +153,7 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
             "Name its file.",
         ),
         (
-            request.recursive and not any(Path(word).is_dir() for word in photos),
+            request.recursive and not any(map(is_folder, photos)),
             "--recursive has no effect: no photo is a folder.",
             "Leave it out.",
         ),

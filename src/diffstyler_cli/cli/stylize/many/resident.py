@@ -15,6 +15,7 @@ from ....batch.names import Template
 from ....config import StylizeConfig, kind_of, options
 from ....errors import DiffStylerError, UsageError
 from ....naming import cut
+from ....remote import local, place_of, text_of_place
 from ...options import parse, readable
 from .request import ManyRequest
 
@@ -55,7 +56,7 @@ class _Lines:
         for name in table:
             if name not in OWN and name not in options(StylizeConfig):
                 raise UsageError(f"A job has no {cut(name)}.", f"It may have {', '.join(OWN)}, and settings by name.")
-        photo, output = _text(table, "image"), _text(table, "output")
+        photo, output = local(_text(table, "image")), local(_text(table, "output"))
         if not photo or photo == "-":
             raise UsageError(f"Line {number} names no photo.", EXAMPLE)
         own = {name: _setting(name, value) for name, value in table.items() if name in options(StylizeConfig)}
@@ -74,15 +75,18 @@ class _Lines:
         output = output or self._named(photo, prompts, seed, number, template)
         from ....images.write import check_output
 
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        check_output(Path(output), [Path(photo)], force=True, option='"output"')
+        place = place_of(output)
+        if isinstance(place, Path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        check_output(place, [place_of(photo)], force=True, option='"output"')
         return Job(number, photo, output, prompts, seed, self.label, own)
 
     def _named(self, photo: str, prompts: tuple[str, ...], seed: int, number: int, template: Template) -> str:
         if self.request.folder is None:
             raise UsageError(f"Line {number} has no output, and the command has no folder (-o).", EXAMPLE)
         words = self.request.words_of(prompts)
-        return str(self.request.folder / template.name(photo, words, seed, f"{number:06d}", self.request.extension()))
+        name = template.name(photo, words, seed, f"{number:06d}", self.request.extension())
+        return text_of_place(self.request.folder / name)
 
 
 def _table(line: str) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from ....batch.engine import Engine, LocalEngine
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import SCHEMA, Known, Manifest
+from ....batch.parts import Parts, manifest_of
 from ....errors import OutputError
+from ....naming import without_secrets
+from ....remote import Place, place_of
 from ....version import __version__
 from ...history import note
 from ...models import LoadedModels
@@ -44,7 +47,7 @@ class ManySession:
         self.notices = Notices(console)
         self.account = ManyAccount(models, self.notices)
         self._engine = engine
-        self._manifest: Manifest | None = None
+        self._manifest: Manifest | Parts | None = None
 
     def run(self, request: ManyRequest, read: Reads) -> None:
         """Makes what is not there yet; `read` gives prompts of jobs as they are meant.
@@ -55,7 +58,7 @@ class ManySession:
         account.folder = folder
         found = find(request, self.notices)
         check_folder(folder)
-        known = Known(None if folder is None else Manifest(folder))
+        known = Known(None if folder is None else manifest_of(folder))
         seed = account.seed = self._seed(request, known)
         styles = read_styles(request.base, self.notices)
         base = request.base.with_settings(seed=seed) if request.streamed else request.single()
@@ -103,11 +106,11 @@ class ManySession:
             about = NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models"
             self.console.say(about)
         account.plan = {
-            "paths": [job.output for job in plan.todo],
+            "paths": [without_secrets(job.output) for job in plan.todo],
             "seconds": None if seconds is None else round(seconds, 1),
         }
         for job in plan.todo:
-            self.console.written(Path(job.output), planned=True)
+            self.console.written(place_of(job.output), planned=True)
 
     # --- the pictures ------------------------------------------------------------------------------------------------
     def _carry_out(self, request: ManyRequest, work: StylizeWork, plan: Plan | None, jobs: Iterable[Job]) -> None:
@@ -152,9 +155,9 @@ class ManySession:
         if self.console.json:
             self.console.document(outcome.to_json())
         elif outcome.status == DONE or (outcome.status == SKIPPED and self.account.total is None):
-            self._print(Path(outcome.job.output))
+            self._print(place_of(outcome.job.output))
 
-    def _print(self, path: Path) -> None:
+    def _print(self, path: Place) -> None:
         """The path of a picture; while something moves on the same terminal the display has it."""
         if self.console.live and is_terminal(sys.stdout):
             self.console.say(str(path), verbatim=True)
@@ -169,8 +172,9 @@ class ManySession:
         if folder is None:
             return
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._manifest = Manifest(folder)
+            if isinstance(folder, Path):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._manifest = manifest_of(folder)
             self._manifest.add(
                 "run",
                 {
@@ -188,7 +192,7 @@ class ManySession:
             raise OutputError(
                 f"The folder {str(folder)!r} cannot be written to: {error.strerror}.", "Give another with -o."
             ) from error
-        for place, _, _ in os.walk(folder):
+        for place, _, _ in os.walk(folder) if isinstance(folder, Path) else ():
             remove_stale(Path(place))
 
     def _end(self, request: ManyRequest) -> None:
@@ -196,9 +200,9 @@ class ManySession:
         if self._manifest is None or folder is None:
             return
         seconds = time.monotonic() - account.began
-        with suppress(OSError):  # a full disk: what ended the run is said instead
+        with suppress(OSError, OutputError):  # a full disk: what ended the run is said instead
             self._manifest.add("end", {"process": os.getpid(), **account.counts, "seconds": round(seconds, 3)})
-        self._manifest.close()
+            self._manifest.close()
         if account.counts[DONE] and request.base.metadata:
             command = request.command_line(account.seed)
             note("stylize", folder, account.size, request.base.prompts, seconds, command, account.counts[DONE])

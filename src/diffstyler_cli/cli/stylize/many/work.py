@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ....batch.done import SHORT, Asked, Found, State, look, places_of
 from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import Known, state_of
+from ....batch.states import NOW, States
 from ....config import MachineConfig, StylizeConfig, options
 from ....errors import DiffStylerError, OutputError, UsageError
 from ....images.read import MAX_PIXELS
-from ....naming import text_of
+from ....naming import text_of, without_secrets
+from ....remote import Place, Unreachable, Unwritable, Url, exists, is_url, place_of
 from ...models import LoadedModels
 from ...speeds import LATEST
 from ...terminal.console import Console
@@ -51,7 +53,7 @@ class Single(Session):
         self._watch_step = watch
 
     def prepare(
-        self, request: Request, output: Path, styles: Sequence[StylePicture], palette: LoadedImage | None, force: bool
+        self, request: Request, output: Place, styles: Sequence[StylePicture], palette: LoadedImage | None, force: bool
     ) -> _Job:
         """Reads the photo, and what masks are on it."""
         source = read_photo(request, self.notices)
@@ -112,7 +114,7 @@ class StylizeWork:
 
     def __init__(
         self, base: Request, styles: Sequence[StylePicture], palette: LoadedImage | None, console: Console,
-        models: LoadedModels, folder: Path | None, known: Known, *, force: bool = False, retry: bool = False,
+        models: LoadedModels, folder: Place | None, known: Known, *, force: bool = False, retry: bool = False,
         batch: int | None = None,
     ) -> None:  # fmt: skip
         self.base = base
@@ -182,14 +184,14 @@ class StylizeWork:
             self._asked[key] = asked
         return asked
 
-    def look(self, job: Job) -> Found:
-        """What is known of the picture before it is made."""
-        file = self.file_of(job.output)
-        return look(job.photo, job.output, file, self.asked(job), self.known, retry=self.retry, limit=self.limit)
+    def look(self, job: Job, states: States = NOW) -> Found:
+        """What is known of the picture before it is made. Raises `Unreachable`."""
+        file, asked = self.file_of(job.output), self.asked(job)
+        return look(job.photo, job.output, file, asked, self.known, retry=self.retry, limit=self.limit, states=states)
 
     def file_of(self, output: str) -> str:
         """A picture's path as the manifest has it: within the folder, or whole."""
-        return text_of(os.path.abspath(output)) if self.folder is None else file_in(self.folder, output)
+        return file_in(self.folder, output)
 
     def _styles_of(self, job: Job, request: Request) -> Sequence[StylePicture]:
         if "style_images" not in job.own:
@@ -209,7 +211,7 @@ class StylizeWork:
             raise UsageError(*other(job.output, found.differences))
         photo_state, request = state_of(job.photo), self.request_of(job)
         one = Single(self.console.strict, self.models, lambda event: self.watch(job, event))
-        parts = one.prepare(request, Path(job.output), self._styles_of(job, request), self.palette, self.force)
+        parts = one.prepare(request, place_of(job.output), self._styles_of(job, request), self.palette, self.force)
         return _Making(one, parts, asked.digest, photo_state)
 
     def make(self, job: Job, read: _Making) -> tuple[_Making, Picture]:
@@ -262,16 +264,18 @@ class StylizeWork:
     def write(self, job: Job, made: tuple[_Making, Picture]) -> Outcome:
         """Puts it in its place."""
         making, picture = made
-        folder = Path(job.output).parent
+        place = place_of(job.output)
+        folder = place.parent
         began = time.monotonic()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if isinstance(folder, Path):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"The folder {str(folder)!r} cannot be made: {error.strerror}.", "") from error
         try:
             making.one.put(picture, making.parts)
         except OutputError:
-            if self.force or not os.path.lexists(job.output):
+            if self.force or not exists(place):
                 raise
             # it was not there when this job began: another process, or an earlier job, was first
             found = self.look(job)
@@ -293,7 +297,9 @@ class StylizeWork:
     def failed(self, job: Job, error: Exception) -> Outcome:
         """What became of a job whose step raised."""
         failure = explain(error)
-        hopeless = isinstance(error, OutputError) and _system_error(error) in HOPELESS
+        hopeless = isinstance(error, OutputError) and (
+            getattr(_cause(error, OSError), "errno", None) in HOPELESS or _cause(error, Unwritable) is not None
+        )
         return Outcome(
             job, FAILED, self._facts_of_failure(job, error), code=failure.code, message=failure.message,
             advice=failure.advice, stops=hopeless,
@@ -325,20 +331,27 @@ class StylizeWork:
         if job.fault[0]:
             return facts
         with suppress(DiffStylerError):  # where that is what failed
-            facts |= {"asked": self.asked(job).digest, "input": state_of(job.photo)}
+            facts |= {"asked": self.asked(job).digest}
+            # what could not be reached is tried again
+            facts |= {"input": None if isinstance(error, Unreachable) else state_of(job.photo)}
         return facts
 
 
-def _system_error(error: BaseException) -> int | None:
-    """The number of the error of the system that led to this one."""
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The error of a kind that led to this one."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
+    while cause is not None and not isinstance(cause, kind):
         cause = cause.__cause__
-    return None if cause is None else cause.errno
+    return cause
 
 
-def file_in(folder: Path, output: str) -> str:
+def file_in(folder: Place | None, output: str) -> str:
     """A picture's path within the folder, as the manifest has it; the whole path of one that lies elsewhere."""
+    if is_url(output):
+        path = folder.holds(output) if isinstance(folder, Url) else None
+        return without_secrets(output) if path is None else path
+    if not isinstance(folder, Path):
+        return text_of(os.path.abspath(output))
     path = os.path.relpath(output, folder)
     return text_of(os.path.abspath(output) if path.startswith("..") else path)
 
@@ -348,6 +361,6 @@ def other(output: str, differences: Sequence[str]) -> tuple[str, str]:
     most = 3
     more = f"; and {len(differences) - most} more" if len(differences) > most else ""
     return (
-        f"{output!r} is there already, and another: {'; '.join(differences[:most])}{more}.",
+        f"{without_secrets(output)!r} is there already, and another: {'; '.join(differences[:most])}{more}.",
         "Give another folder with -o, or --force to make it anew.",
     )
