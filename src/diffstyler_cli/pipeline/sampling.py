@@ -169,22 +169,23 @@ def run_sampling(
     picture of the pass before and the noise that free diffusion found for the photo at the new size: colours and large
     forms are those of the first pass, what is small comes from the photo.
 
-    `configs` have their seed set and differ in `lam` alone; their pictures share fresh noise, cutouts and places
-    with what each would be by itself. `timings` are the seconds that went before; to them each picture adds its
-    share of the batch's. The last event has the pictures.
+    `configs` have their seed set and differ in `lam` and `keep_color` alone; their pictures share fresh noise, cutouts
+    and places with what each would be by itself, and those of one `lam` their whole sampling. `timings` are the
+    seconds that went before; to them each picture adds its share of the batch's. The last event has the pictures.
 
     Raises:
         NumericalError: NaN from a network or a loss, naming the step.
     """
-    config, count = configs[0], len(configs)
-    lams = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
+    config, drawn = configs[0], list(dict.fromkeys(c.lam for c in configs))
+    count = len(drawn)
+    lams = config.lam if count == 1 else torch.tensor(drawn, device=networks.device)
     art_fn = networks.unconditioned(networks.parts.art, config.tile)
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
     began, before = time.monotonic(), sum(timings.values())
     sampling = began
     steps = [config.pass_steps(number) for number in range(len(subjects))]
-    histories: list[list[dict[str, TermReport]]] = [[] for _ in configs]
+    histories: list[list[dict[str, TermReport]]] = [[] for _ in drawn]
     x, size = starts[0], subjects[0].size
 
     def progress(phase: str, step: int, count: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
@@ -209,7 +210,7 @@ def run_sampling(
             for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
                 x = ground.settled(update.x, float(grid[config.steps]))
                 yield progress("noise", update.index + 1, update.count, None, update.report)
-            spent["noise"] = (time.monotonic() - began) / count
+            spent["noise"] = (time.monotonic() - began) / len(configs)
             sampling = time.monotonic()
 
         reports: list[ObjectiveReport] = []
@@ -227,14 +228,14 @@ def run_sampling(
             x = step.x
             pred = ground.settled(step.pred, 0.0)
             yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), pred, report)
-    spent["sample"] = (time.monotonic() - sampling) / count
+    spent["sample"] = (time.monotonic() - sampling) / len(configs)
     spent["total"] = sum(spent.values())
     made = Made(
         networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
         conditions.prompts, conditions.styles, conditions.weights, conditions.palette, subjects[-1].ground.places,
     )  # fmt: skip
-    rows = zip(x.split(1), configs, histories, strict=True)
-    yield Finished(tuple(_result(subjects[-1], made, x_0, config, history, spent) for x_0, config, history in rows))
+    rows = dict(zip(drawn, zip(x.split(1), histories, strict=True), strict=True))
+    yield Finished(tuple(_result(subjects[-1], made, rows[c.lam][0], c, rows[c.lam][1], spent) for c in configs))
 
 
 def _result(
