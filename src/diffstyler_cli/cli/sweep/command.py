@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...config import PANEL_STYLE, default_of
+from ...config import PANEL_STYLE, default_of, options
 from ...errors import UsageError
 from ...naming import cut
 from ...sample import SAMPLE, SAMPLE_PROMPT
-from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
+from ...sweep.axes import MOST_CELLS, NOT_SWEPT, PROMPT, parse_prompts, parse_values, swept
 from ..options import (
     AS_TYPED,
     FILES,
@@ -65,7 +66,16 @@ NO_INPUT = "Never ask what to do next."
 
 
 def _read(name: str, value: str | bool) -> Any:
-    return parse_values(name, str(value)) if name in swept() else (parse(name, value),)
+    if name in swept():
+        return parse_values(name, str(value))
+    values = [part.strip() for part in re.split("[,:]", str(value))] if name in NOT_SWEPT else []
+    if len(values) > 1:
+        flag = options()[name].flag
+        raise UsageError(
+            f"{flag} {cut(str(value))} is several values, and all cells of a sweep have one {flag}.",
+            f"Sweep with {flag} {values[0][:20]}, and again, with another -o, with {flag} {values[1][:20]}.",
+        )
+    return (parse(name, value),)
 
 
 def _own_folder(given: Mapping[str, Any]) -> list[Path]:
@@ -202,7 +212,8 @@ def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:
         request = request.with_base(prompts=(SAMPLE_PROMPT,))
     if "size" not in request.ranges:  # cells are the first pass of what `stylize` draws
         sizes = request.ranges.get("working_size", (default_of("working_size"),))
-        request = dataclasses.replace(request, ranges={**request.ranges, "size": sizes})
+        rest = {name: values for name, values in request.ranges.items() if name != "working_size"}
+        request = dataclasses.replace(request, ranges={**rest, "size": sizes})
     if not request.swept():
         request = request.with_default_ranges()
         session.notices.add(f"Nothing is varied: this is {request.range_words()}.")
