@@ -89,7 +89,8 @@ class Runner:
     def run(self, among: Collection[int] | None = None) -> Iterator[Progress]:
         """Makes what is missing, or what is of it `among` these cells, yielding after every step.
 
-        A cell that fails is noted in `failed` and the others go on; a batch that fails is tried again in halves.
+        A cell that fails is noted in `failed` and the others go on; a batch that fails is tried again in halves. Last
+        the photo itself is scored, where that is not known; also `among` no cells.
 
         Raises:
             OutputError: a cell cannot be written.
@@ -103,7 +104,8 @@ class Runner:
             left = tuple(filter(None, (tuple(filter(wanted, batch)) for batch in group.batches)))
             if left:
                 yield from self._group(Group(left))
-        if not self.standing.photo_scores and self.made:
+        asked_for_alone = among is not None and not among
+        if not self.standing.photo_scores and (self.made or asked_for_alone):
             self.standing.photo_scores = self.scorer(self.subject.loaded.rgb, self.conditions(self.plan.possible[0]))
 
     def conditions(self, cell: Cell) -> Conditions:

@@ -54,27 +54,9 @@ class Prepared:
 
     def known(self, plan: Plan | None = None) -> dict[str, Any]:
         """What is known of the sweep's identity before its models are loaded."""
-        plan = plan or self.plan
-        known: dict[str, Any] = {
-            "version": __version__,
-            "models": {"set": self.model_set},  # in front of the settings: another set has other defaults
-            "photo": {"name": self.image.name, "pixels_sha256": self.image.fingerprint},
-            **plan.description(),
-            "style_images": [
-                {"name": s.loaded.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in self.styles
-            ],
-            "palette": {
-                "name": self.palette.name if self.palette else None,
-                "pixels_sha256": self.palette.fingerprint if self.palette else None,
-            },
-        }
-        if self.places is not None:
-            known["places"] = self.places.record([prompt.weight for prompt in self.places.prompts]).to_json()
-        if self.machine.device != "auto":
-            known["device"] = self.machine.device.partition(":")[0]
-        if self.machine.dtype != "auto":
-            known["dtype"] = TORCH_NAMES[self.machine.dtype]
-        return known
+        return known_of(
+            plan or self.plan, self.model_set, self.machine, self.styles, self.palette, self.image, self.places
+        )
 
     def identity(self, stylizer: Stylizer, plan: Plan | None = None) -> dict[str, Any]:
         """What must be the same for a sweep to go on in its folder."""
@@ -145,6 +127,7 @@ class Prepared:
         """
         from ...models.choose import choose
         from ...models.hashes import hashes_of
+        from ...sweep.folder import PAGE
         from ...weights.settings import read_settings
 
         if self.request.base.force:
@@ -161,7 +144,8 @@ class Prepared:
         resolved = MachineConfig(choice.set, choice.art_model, saved["device"], names[saved["dtype"]])
         standing = self.standing(saved, resolved)
         standing.resume()
-        return None if standing.missing else standing
+        page = standing.photo_scores or standing.drawn_since([PAGE])
+        return standing if page and not standing.missing else None
 
 
 def prepare(request: SweepRequest, models: LoadedModels, notices: Notices) -> Prepared:
@@ -187,6 +171,33 @@ def prepared(
     found = Prepared(request, image, styles, palette, places, machine, chosen, folder, plan)
     found.settle(found.known)
     return found
+
+
+def known_of(
+    plan: Plan, model_set: str, machine: MachineConfig, styles: Sequence[StylePicture], palette: LoadedImage | None,
+    image: LoadedImage | None = None, places: PlaceMaps | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What is known of a sweep's identity before its models are loaded; without `image`, before the photo is read."""
+    known: dict[str, Any] = {
+        "version": __version__,
+        "models": {"set": model_set},  # in front of the settings: another set has other defaults
+        **({} if image is None else {"photo": {"name": image.name, "pixels_sha256": image.fingerprint}}),
+        **plan.description(),
+        "style_images": [
+            {"name": s.loaded.name, "weight": s.weight, "pixels_sha256": s.loaded.fingerprint} for s in styles
+        ],
+        "palette": {
+            "name": palette.name if palette else None,
+            "pixels_sha256": palette.fingerprint if palette else None,
+        },
+    }
+    if places is not None:
+        known["places"] = places.record([prompt.weight for prompt in places.prompts]).to_json()
+    if machine.device != "auto":
+        known["device"] = machine.device.partition(":")[0]
+    if machine.dtype != "auto":
+        known["dtype"] = TORCH_NAMES[machine.dtype]
+    return known
 
 
 def make_plan(

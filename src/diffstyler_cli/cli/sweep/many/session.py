@@ -1,0 +1,361 @@
+"""Carries out the sweeps of many photos: planned as a whole, then the cells of all of them as jobs of one engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ....batch.engine import Engine, LocalEngine
+from ....batch.jobs import Job, Outcome
+from ....errors import DiffStylerError, InputImageError, OutputError
+from ....prompts import parse_prompt
+from ...history import note
+from ...models import LoadedModels
+from ...speeds import duration
+from ...stylize.many.plan import check_folder
+from ...stylize.reading import read_masks, read_palette, read_photo, read_styles
+from ...stylize.session import doubts
+from ...terminal.console import LOG, Console, is_terminal
+from ...terminal.errors import SomeFailed, explain
+from ...terminal.notices import Notices
+from ..prepare import Prepared, known_of, make_plan, prepared
+from ..work import SweepWork, jobs_of, take
+from .account import ManyAccount
+from .live import Display, Lines, display
+from .plan import DONE, FAILED, OVERVIEW, SKIPPED, Entry, find, make_entries, settle
+from .request import ManySweepsRequest
+from .told import summary, write_page
+
+if TYPE_CHECKING:
+    from ....config import MachineConfig
+    from ....images import LoadedImage
+    from ....pipeline import Stylizer
+    from ....pipeline.style_images import StylePicture
+    from ....sweep.plan import Plan
+    from ....sweep.run import Progress
+
+
+class ManySweeps:
+    """Carries out one run.
+
+    Args:
+        engine: who makes the cells; None for this process.
+        parts: into how many jobs each sweep is dealt out at least, where it can be.
+    """
+
+    def __init__(self, console: Console, models: LoadedModels, engine: Engine | None = None, parts: int = 1) -> None:
+        self.console = console
+        self.models = models
+        self.notices = Notices(console)
+        self.account = ManyAccount(models, self.notices)
+        self._engine = engine or LocalEngine()
+        self._parts = parts
+        self._screen: Display = Lines(console, self.account)
+        self._by_folder: dict[str, Entry] = {}
+        self._open: dict[int, Entry] = {}
+        """Those that are under way, by their number."""
+        self._lock = threading.RLock()
+        self._over = False
+
+    def run(self, request: ManySweepsRequest) -> None:
+        """Makes what is not there yet. Raises what is wrong before the first sweep, and `SomeFailed`."""
+        account, each = self.account, request.each
+        account.folder = request.folder
+        photos = find(request, self.notices)
+        check_folder(request.folder)
+        self._check_overview(request)
+        base = dataclasses.replace(each.base, settings=each.settings())
+        styles, palette = read_styles(base, self.notices), read_palette(base, self.notices)
+        machine = base.machine()
+        chosen = self.models.chosen(machine, base.weights)
+        plan = partial(make_plan, each, chosen, [style.weight for style in styles], None)
+        entries = make_entries(request, photos)
+        account.seed, drawn = settle(
+            request, entries, lambda seed: known_of(plan(seed), chosen, machine, styles, palette)
+        )
+        account.entries = entries
+        shown = plan(account.seed)
+        self.notices.add([*shown.notices(), *doubts(*(cell.config for cell in shown.possible))])
+        self._announce(entries, shown)
+        if each.dry_run:
+            self._foretell(request, entries, shown, machine, drawn=drawn)
+            return
+        self._by_folder = {entry.folder: entry for entry in entries}
+        account.running = True
+        try:
+            self._carry_out(request, entries, styles, palette)
+        finally:
+            self._leave(request)
+        self._finish(request)
+
+    def open(self) -> None:
+        """Shows the overview in the browser; a notice says where it is if that does not work."""
+        from ...terminal.opener import open_file
+
+        if self.account.overview is not None:
+            self.notices.add_again(open_file(self.account.overview))
+
+    # --- before ------------------------------------------------------------------------------------------------------
+    def _check_overview(self, request: ManySweepsRequest) -> None:
+        from ....sweep.overview import check_overview
+
+        check_overview(request.folder / OVERVIEW)
+
+    def _announce(self, entries: Sequence[Entry], plan: Plan) -> None:
+        from ..foresight import cost, layout
+
+        photos = "1 photo" if len(entries) == 1 else f"{len(entries)} photos"
+        told = cost(plan, plan.evaluations(), plan.separate_evaluations())
+        self.console.say(f"Sweeps of {photos}, each of {len(plan.possible)} pictures ({layout(plan)}): {told}")
+
+    def _foretell(
+        self, request: ManySweepsRequest, entries: Sequence[Entry], plan: Plan, machine: MachineConfig, *, drawn: bool
+    ) -> None:
+        """Says what would be made, for --dry-run; `drawn`: the run itself will draw another seed."""
+        from ....pipeline.machine import resolve
+        from ...speeds import estimate, read_speeds
+        from ...stylize.foresight import NOT_MEASURED, machine_document, machine_line
+        from ..pace import parts
+
+        resolved = resolve(machine, request.each.base.weights).config
+        photo, seconds = self._any_photo(request, entries), None
+        if photo is not None:
+            one = estimate(read_speeds(resolved), parts(plan, photo))
+            seconds = None if one is None else one * len(entries)
+        told = "drawn" if drawn else str(self.account.seed)
+        self.console.say(f"A dry run: nothing is made, and what is there already is not looked for; seed {told}")
+        self.console.say(machine_line(resolved))
+        self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
+        paths = [entry.page for entry in entries] + [request.folder / OVERVIEW]
+        self.account.plan = {
+            "paths": list(map(str, paths)), "cells": len(plan.possible) * len(entries),
+            **machine_document(resolved), "seconds": None if seconds is None else round(seconds, 1),
+        }  # fmt: skip
+        for path in paths:
+            self.console.written(path, planned=True)
+
+    def _any_photo(self, request: ManySweepsRequest, entries: Sequence[Entry], tried: int = 8) -> LoadedImage | None:
+        """A photo that can be read: its size stands for that of all."""
+        for entry in entries[:tried]:
+            with suppress(InputImageError):
+                return read_photo(
+                    dataclasses.replace(request.each.base, image=entry.photo), Notices(Console(quiet=True))
+                )
+        return None
+
+    # --- the sweeps --------------------------------------------------------------------------------------------------
+    def _carry_out(
+        self, request: ManySweepsRequest, entries: Sequence[Entry], styles: Sequence[StylePicture],
+        palette: LoadedImage | None,
+    ) -> None:  # fmt: skip
+        each = request.each
+        todo = self._todo(request, entries, styles, palette)
+        first = next(todo, None)
+        if first is None:
+            return
+        base = dataclasses.replace(each.base, settings=each.settings())
+        stylizer = self.models.load(base.machine(), base.weights, self.console, self.notices)
+        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in each.asks()]))
+        request.folder.mkdir(parents=True, exist_ok=True)
+        work = SweepWork(each, self.console, self.models, styles, palette, alone=False)
+
+        def watch(job: Job, progress: Progress, notices: Sequence[str]) -> None:
+            LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
+            self.notices.add(notices, late=True)
+            self._screen.step(self._by_folder[job.output], progress)
+
+        def tell(outcome: Outcome) -> None:
+            entry = self._by_folder[outcome.job.output]
+            standing = entry.standing
+            if standing is None:
+                return
+            self.notices.add(outcome.facts.get("notices", ()), late=True)
+            take(standing, outcome)
+            entry.left -= 1
+            if not entry.left and not outcome.stops:
+                work.end(standing)
+                self._through(request, entry)
+
+        work.watch = watch
+        jobs = self._jobs(request, itertools.chain([first], todo), stylizer, work)
+        with display(self.console, self.account) as self._screen:
+            self._engine.run(jobs, work, tell)
+
+    def _todo(
+        self, request: ManySweepsRequest, entries: Sequence[Entry], styles: Sequence[StylePicture],
+        palette: LoadedImage | None,
+    ) -> Iterator[tuple[Entry, Prepared]]:  # fmt: skip
+        """The sweeps that are to be made; what is there, or cannot be, is told of meanwhile."""
+        for entry in entries:
+            try:
+                notices = Notices(Console(quiet=True, strict=self.console.strict))
+                one = request.of(entry.photo, entry.folder, entry.seed)
+                base = dataclasses.replace(one.base, settings=one.settings())
+                image = read_photo(base, notices)
+                places = read_masks(base, image, notices, rest=bool(one.prompts()))
+                found = prepared(one, self.models, image, styles, palette, places)
+                entry.cells, entry.notes = len(found.plan.possible), notices.texts
+                found.check()
+                standing = found.finished() if self.models.stylizer is None else None
+                if standing is None:
+                    yield entry, found
+                    continue
+                entry.claim = ExitStack()
+                entry.claim.enter_context(found.folder.claimed(standing.folder.identity))
+                entry.standing = standing
+            except Exception as error:
+                if not isinstance(error, InputImageError) and entry is entries[0]:
+                    raise  # it is of the command rather than of the photo
+                self._fail(entry, error)
+            else:
+                self._through(request, entry)
+
+    def _jobs(
+        self, request: ManySweepsRequest, todo: Iterator[tuple[Entry, Prepared]], stylizer: Stylizer, work: SweepWork
+    ) -> Iterator[Job]:
+        """The jobs of each sweep, whose folder is claimed before the first of them."""
+        from ....sweep import report
+
+        number = 1
+        for entry, found in todo:
+            claim = ExitStack()
+            try:
+                identity = found.identity(stylizer)
+                claim.enter_context(found.folder.claimed(identity, force=found.request.base.force))
+                with self._lock:
+                    if self._over:
+                        claim.close()
+                        return
+                    entry.claim = claim
+                    standing = found.standing(identity, stylizer.networks.machine)
+                    standing.resume()
+                    jobs = list(jobs_of(standing, entry.photo, number, self._parts))
+                    entry.standing, entry.left = standing, len(jobs)
+                    self._open[entry.number] = entry
+                if jobs:
+                    rows = report.rows(standing, found.request.command_of)
+                    report.write_manifests(standing, rows, grid=found.request.grid)
+                    work.begin(standing)
+            except DiffStylerError as error:
+                claim.close()
+                self._fail(entry, error)
+                continue
+            number += len(jobs)
+            if not jobs:
+                self._through(request, entry)
+            yield from jobs
+
+    def _through(self, request: ManySweepsRequest, entry: Entry) -> None:
+        """Draws a sweep whose cells are through, and lets go of its folder."""
+        from ....sweep import report
+
+        standing = entry.standing
+        if standing is None:
+            return
+        one = request.of(entry.photo, entry.folder, entry.seed)
+        entry.made, entry.size = len(standing.made), standing.result_size
+        entry.seconds = sum(made.seconds for made in list(standing.made.values())[standing.resumed :])
+        error: Exception | None = None
+        try:
+            rows = report.rows(standing, one.command_of)
+            if standing.made:
+                report.write(standing, rows, grid=one.grid)
+            else:
+                report.write_manifests(standing, rows, grid=one.grid)
+        except (DiffStylerError, OSError) as caught:
+            error = caught
+        if standing.failed:
+            error = error or standing.first_error()
+        if error is not None:
+            failure = explain(error)
+            some = f"{len(standing.failed)} of {entry.cells} cells failed: " if standing.failed else ""
+            entry.code, entry.message, entry.advice = failure.code, some + failure.message, failure.advice
+        new = len(standing.made) > standing.resumed
+        entry.status = FAILED if error is not None else DONE if new else SKIPPED
+        self._close(entry)
+        self._tell(entry)
+
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        """Notes that a sweep could not begin."""
+        failure = explain(error)
+        entry.status, entry.code, entry.message, entry.advice = FAILED, failure.code, failure.message, failure.advice
+        self._close(entry)
+        self._tell(entry)
+
+    def _close(self, entry: Entry) -> None:
+        """Lets go of the sweep and its folder."""
+        with self._lock:
+            self._open.pop(entry.number, None)
+            claim, entry.claim, entry.standing = entry.claim, None, None
+        if claim is not None:
+            claim.__exit__(*sys.exc_info())
+
+    def _tell(self, entry: Entry) -> None:
+        with self._lock:  # sweeps that are there already are found while others are made
+            self._screen.tell(entry)
+            if self.console.json:
+                self.console.document(entry.to_json())
+            elif entry.page.exists():
+                self._print(entry.page)
+
+    def _print(self, path: Path) -> None:
+        """The path of a page; while something moves on the same terminal the display has it."""
+        if self.console.live and is_terminal(sys.stdout):
+            self.console.say(str(path), verbatim=True)
+        else:
+            self.console.written(path)
+
+    # --- after -------------------------------------------------------------------------------------------------------
+    def _leave(self, request: ManySweepsRequest) -> None:
+        """Lets go of sweeps that something cut short; their manifests say what is there."""
+        from ....sweep import report
+
+        with self._lock:
+            self._over = True
+        for entry in list(self._open.values()):
+            standing = entry.standing
+            if standing is None:
+                continue
+            one = request.of(entry.photo, entry.folder, entry.seed)
+            with suppress(OutputError, OSError):
+                report.write_manifests(standing, report.rows(standing, one.command_of), grid=one.grid)
+            entry.made = len(standing.made)
+            kept = standing
+            self._close(entry)
+            entry.standing = kept  # for what is said of the interruption
+
+    def _finish(self, request: ManySweepsRequest) -> None:
+        """The overview, the summary, the command; raises `SomeFailed`."""
+        account, console = self.account, self.console
+        if any(entry.made for entry in account.entries):
+            with console.working("Drawing"):
+                account.overview = write_page(request, account.entries)
+        if len(account.entries) > 1:
+            console.render(summary(account.entries, console.unicode))
+        console.say(f"{account.told()}, in {request.folder}")
+        if account.overview is not None:
+            console.written(account.overview)
+        seed = account.seed or 0
+        if account.counts[DONE]:
+            size = next(entry.size for entry in account.entries if entry.made)
+            note(
+                "sweep", request.folder, size, request.each.asks(), time.monotonic() - account.began,
+                request.command_line(seed), sum(entry.made for entry in account.entries),
+            )  # fmt: skip
+            console.say_command(request.command_words(seed), "Same again: ")
+        failed = [entry for entry in account.entries if entry.status == FAILED]
+        if failed:
+            first = failed[0]
+            which = "" if len(failed) == 1 else "the first "
+            raise SomeFailed(
+                f"{len(failed)} of {len(account.entries)} sweeps failed, {which}{first.photo}: {first.message}",
+                "Mend or leave out those photos; the same command makes what is missing.",
+            )
