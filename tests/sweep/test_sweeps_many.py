@@ -54,7 +54,7 @@ def test_each_photo_has_its_sweep_as_if_it_were_swept_alone_and_the_overview_lea
     code, out, err = lite_cli(*given)
     assert code == 0, err
     assert out == planned == "out/a/index.html\nout/b/index.html\nout/sub/c/index.html\nout/index.html\n"
-    assert "Sweeps of 3 photos, each of 2 pictures (2 x 1): 1 free diffusions" in err
+    assert "Sweeps of 3 photos, 2 pictures of each (2 x 1): 1 free diffusions" in err
     assert "3 done, in out" in err
     names = {"cells", "grid.png", "index.html", "manifest.csv", "manifest.json"}
     for name in ("a", "b", "sub/c"):

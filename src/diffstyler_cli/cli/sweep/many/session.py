@@ -19,7 +19,6 @@ from ....errors import DiffStylerError, InputImageError, OutputError
 from ....prompts import parse_prompt
 from ...history import note
 from ...models import LoadedModels
-from ...speeds import duration
 from ...stylize.many.plan import check_folder
 from ...stylize.reading import read_masks, read_palette, read_photo, read_styles
 from ...stylize.session import doubts
@@ -29,17 +28,16 @@ from ...terminal.notices import Notices
 from ..prepare import Prepared, known_of, make_plan, prepared
 from ..work import SweepWork, jobs_of, take
 from .account import ManyAccount
+from .foresight import announce, foretell
 from .live import Display, Lines, display
 from .plan import DONE, FAILED, OVERVIEW, SKIPPED, Entry, find, make_entries, settle
 from .request import ManySweepsRequest
 from .told import summary, write_page
 
 if TYPE_CHECKING:
-    from ....config import MachineConfig
     from ....images import LoadedImage
     from ....pipeline import Stylizer
     from ....pipeline.style_images import StylePicture
-    from ....sweep.plan import Plan
     from ....sweep.run import Progress
 
 
@@ -67,11 +65,13 @@ class ManySweeps:
 
     def run(self, request: ManySweepsRequest) -> None:
         """Makes what is not there yet. Raises what is wrong before the first sweep, and `SomeFailed`."""
+        from ....sweep.overview import check_overview
+
         account, each = self.account, request.each
         account.folder = request.folder
         photos = find(request, self.notices)
         check_folder(request.folder)
-        self._check_overview(request)
+        check_overview(request.folder / OVERVIEW)
         base = dataclasses.replace(each.base, settings=each.settings())
         styles, palette = read_styles(base, self.notices), read_palette(base, self.notices)
         machine = base.machine()
@@ -84,9 +84,10 @@ class ManySweeps:
         account.entries = entries
         shown = plan(account.seed)
         self.notices.add([*shown.notices(), *doubts(*(cell.config for cell in shown.possible))])
-        self._announce(entries, shown)
+        announce(self.console, entries, shown)
         if each.dry_run:
-            self._foretell(request, entries, shown, machine, drawn=drawn)
+            seed = None if drawn else account.seed
+            account.plan = foretell(self.console, request, entries, shown, machine, seed)
             return
         self._by_folder = {entry.folder: entry for entry in entries}
         account.running = True
@@ -102,54 +103,6 @@ class ManySweeps:
 
         if self.account.overview is not None:
             self.notices.add_again(open_file(self.account.overview))
-
-    # --- before ------------------------------------------------------------------------------------------------------
-    def _check_overview(self, request: ManySweepsRequest) -> None:
-        from ....sweep.overview import check_overview
-
-        check_overview(request.folder / OVERVIEW)
-
-    def _announce(self, entries: Sequence[Entry], plan: Plan) -> None:
-        from ..foresight import cost, layout
-
-        photos = "1 photo" if len(entries) == 1 else f"{len(entries)} photos"
-        told = cost(plan, plan.evaluations(), plan.separate_evaluations())
-        self.console.say(f"Sweeps of {photos}, each of {len(plan.possible)} pictures ({layout(plan)}): {told}")
-
-    def _foretell(
-        self, request: ManySweepsRequest, entries: Sequence[Entry], plan: Plan, machine: MachineConfig, *, drawn: bool
-    ) -> None:
-        """Says what would be made, for --dry-run; `drawn`: the run itself will draw another seed."""
-        from ....pipeline.machine import resolve
-        from ...speeds import estimate, read_speeds
-        from ...stylize.foresight import NOT_MEASURED, machine_document, machine_line
-        from ..pace import parts
-
-        resolved = resolve(machine, request.each.base.weights).config
-        photo, seconds = self._any_photo(request, entries), None
-        if photo is not None:
-            one = estimate(read_speeds(resolved), parts(plan, photo))
-            seconds = None if one is None else one * len(entries)
-        told = "drawn" if drawn else str(self.account.seed)
-        self.console.say(f"A dry run: nothing is made, and what is there already is not looked for; seed {told}")
-        self.console.say(machine_line(resolved))
-        self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
-        paths = [entry.page for entry in entries] + [request.folder / OVERVIEW]
-        self.account.plan = {
-            "paths": list(map(str, paths)), "cells": len(plan.possible) * len(entries),
-            **machine_document(resolved), "seconds": None if seconds is None else round(seconds, 1),
-        }  # fmt: skip
-        for path in paths:
-            self.console.written(path, planned=True)
-
-    def _any_photo(self, request: ManySweepsRequest, entries: Sequence[Entry], tried: int = 8) -> LoadedImage | None:
-        """A photo that can be read: its size stands for that of all."""
-        for entry in entries[:tried]:
-            with suppress(InputImageError):
-                return read_photo(
-                    dataclasses.replace(request.each.base, image=entry.photo), Notices(Console(quiet=True))
-                )
-        return None
 
     # --- the sweeps --------------------------------------------------------------------------------------------------
     def _carry_out(
@@ -303,7 +256,7 @@ class ManySweeps:
             self._screen.tell(entry)
             if self.console.json:
                 self.console.document(entry.to_json())
-            elif entry.page.exists():
+            elif entry.made and entry.page.exists():
                 self._print(entry.page)
 
     def _print(self, path: Path) -> None:
