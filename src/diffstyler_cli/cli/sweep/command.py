@@ -92,7 +92,6 @@ def _own_folder(given: Mapping[str, Any]) -> list[Path]:
 PAGE = Page(
     (
         "diffstyler sweep photo.png woodcut --lambda 0:1:0.25",
-        'diffstyler sweep photo.png -p woodcut -p "pop art"',
         "diffstyler sweep holiday/ woodcut --lambda 0:1:0.5 -o out/",
         "diffstyler sweep  # a sample photo, what tells most",
     ),
