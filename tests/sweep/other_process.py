@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pickle
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from diffstyler_cli.batch.engine import Work
@@ -49,6 +51,20 @@ class Pickling:
         """Who answers a job with its outcome."""
         own = pickle.loads(work)
         yield lambda job: pickle.dumps(_carried_out(own, pickle.loads(job)))
+
+
+class Opening(Pickling):
+    """The same, and the worker loads the models when it is opened, before `run`."""
+
+    def open(self, work: Work) -> SimpleNamespace:
+        """Returns what the worker says of itself."""
+        self.own = pickle.loads(pickle.dumps(work))
+        return SimpleNamespace(facts=json.loads(json.dumps(self.own.open({}, None))))
+
+    @contextmanager
+    def worker(self, work: bytes) -> Iterator[Ask]:
+        """The one that is open."""
+        yield lambda job: pickle.dumps(_carried_out(self.own, pickle.loads(job)))
 
 
 class OtherProcess(Pickling):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from other_process import OtherProcess, Pickling
+from other_process import Opening, OtherProcess, Pickling
 from PIL import Image
 
 from diffstyler_cli.batch.jobs import Job
@@ -105,6 +105,23 @@ def test_free_diffusion_is_kept_from_one_job_to_the_next(
     assert pixels("here") == pixels("there")
     assert "4/4 cells" in err
     assert json.loads(json.dumps(engine.outcomes[0].facts)) == engine.outcomes[0].facts
+
+
+def test_an_engine_that_opens_workers_loads_the_models_there_alone(
+    lite_cli: Cli, use: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("sweep", *AXES, *QUICK, "--batch", "1")
+    assert lite_cli(*line, "-o", "here")[0] == 0
+    use(Opening())
+    code, out, err = lite_cli(*line, "-o", "there", "--json")
+    assert code == 0, err
+    assert json.loads(out)["load_seconds"] == 0, "not by who runs it"
+    assert pixels("here") == pixels("there")
+    assert rows("here") == rows("there")
+    code, out, err = lite_cli("sweep", "-p", "xqzzy vwkrp", "-p", "oil", "-o", "t", *QUICK)
+    assert (code, out) == (2, ""), "what is wrong with prompts is found out there"
+    assert "xqzzy vwkrp" in err
+    assert not Path("t").exists()
 
 
 def test_a_photo_from_standard_input_goes_along(

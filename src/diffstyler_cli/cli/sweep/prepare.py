@@ -37,6 +37,20 @@ BYTES_PER_PIXEL = 6
 """Of disk: a cell as PNG, once more in the grid and, smaller, in the page."""
 
 
+@dataclass(frozen=True)
+class Maker:
+    """What makes the cells: the SHA-256 of each role's weights, and the machine's settings as they were resolved."""
+
+    hashes: Mapping[str, str]
+    machine: MachineConfig
+
+    @classmethod
+    def of(cls, stylizer: Stylizer) -> Maker:
+        """The models that are loaded here."""
+        hashes = {role: info.sha256 for role, info in stylizer.components.info.items()}
+        return cls(hashes, stylizer.networks.machine)
+
+
 @dataclass
 class Prepared:
     """A sweep of one photo before the work; `folder` and `plan` may still change with what is known of the models."""
@@ -58,14 +72,14 @@ class Prepared:
             plan or self.plan, self.model_set, self.machine, self.styles, self.palette, self.image, self.places
         )
 
-    def identity(self, stylizer: Stylizer, plan: Plan | None = None) -> dict[str, Any]:
+    def identity(self, maker: Maker, plan: Plan | None = None) -> dict[str, Any]:
         """What must be the same for a sweep to go on in its folder."""
-        hashes = {role: info.sha256 for role, info in stylizer.components.info.items()}
+        machine = maker.machine
         return {
             **self.known(plan),
-            "models": {**hashes, "set": stylizer.name},
-            "device": stylizer.device.type,
-            "dtype": str(stylizer.dtype).removeprefix("torch."),
+            "models": {**maker.hashes, "set": machine.models},
+            "device": machine.device,
+            "dtype": TORCH_NAMES[machine.dtype],
         }
 
     def settle(self, known: Callable[[Plan], Mapping[str, Any]]) -> None:
@@ -113,12 +127,12 @@ class Prepared:
         """About how much disk it takes."""
         return len(self.plan.possible) * self.size[0] * self.size[1] * BYTES_PER_PIXEL
 
-    def standing(self, identity: Mapping[str, Any], machine: MachineConfig) -> Standing:
-        """The sweep as it stands, with this identity and these settings of the machine."""
+    def standing(self, maker: Maker) -> Standing:
+        """The sweep as it stands, nothing of it looked for yet."""
         from ...sweep.standing import Standing
 
-        self.folder.identity = dict(identity)
-        return Standing(self.plan, self.folder, self.image, machine)
+        self.folder.identity = self.identity(maker)
+        return Standing(self.plan, self.folder, self.image, maker.machine)
 
     def finished(self) -> Standing | None:
         """The sweep, where all of it is there already: found out without torch and without the models.
@@ -142,7 +156,7 @@ class Prepared:
         if hashes is None or {**hashes, "set": choice.set} != saved.get("models"):
             return None
         resolved = MachineConfig(choice.set, choice.art_model, saved["device"], names[saved["dtype"]])
-        standing = self.standing(saved, resolved)
+        standing = self.standing(Maker(hashes, resolved))
         standing.resume()
         page = standing.photo_scores or standing.drawn_since([PAGE])
         return standing if page and not standing.missing else None

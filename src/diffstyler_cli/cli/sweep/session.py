@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...batch.engine import Engine, LocalEngine
 from ...batch.jobs import Job, Outcome
-from ...prompts import parse_prompt
 from ..history import note
 from ..models import LoadedModels
 from ..speeds import TELL, duration
@@ -20,7 +19,7 @@ from ..terminal.notices import Notices
 from .account import SweepAccount, Swept
 from .prepare import Prepared, prepare
 from .request import SweepRequest
-from .work import SweepWork, jobs_of, take
+from .work import SweepWork, jobs_of, ready, take
 
 if TYPE_CHECKING:
     from ...sweep.run import Progress
@@ -31,7 +30,7 @@ class SweepSession:
     """Carries out sweeps one after the other, with one set of models.
 
     Args:
-        engine: who makes the cells; None for this process.
+        engine: who makes the cells; None for this process. One that is `Opening` loads the models, too.
         parts: into how many jobs a sweep is dealt out at least, where it can be: as many as the engine has workers.
     """
 
@@ -66,16 +65,15 @@ class SweepSession:
                 account.standing = there
                 self._say_resumed(there)
                 return self._finish(request, there, time.monotonic())
-        stylizer = self.models.load(sweep.machine, request.base.weights, self.console, self.notices)
-        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in request.asks()]))
+        work = SweepWork(request, self.console, self.models, sweep.styles, sweep.palette)
+        maker = ready(work, self._engine, self.notices)
         # the hashes of the models are known now: the folder may turn out to have a sweep of others
-        sweep.settle(lambda plan: sweep.identity(stylizer, plan))
-        account.planned = announce(self.console, sweep, stylizer.networks.machine)
-        identity = sweep.identity(stylizer)
-        with sweep.folder.claimed(identity, force=request.base.force):
-            standing = account.standing = sweep.standing(identity, stylizer.networks.machine)
+        sweep.settle(lambda plan: sweep.identity(maker, plan))
+        account.planned = announce(self.console, sweep, maker.machine)
+        with sweep.folder.claimed(sweep.identity(maker), force=request.base.force):
+            standing = account.standing = sweep.standing(maker)
             standing.resume()
-            return self._make_cells(request, sweep, standing)
+            return self._make_cells(request, work, standing)
 
     def _foretell(self, sweep: Prepared) -> None:
         """Says what would be made, for --dry-run, without the models; its files on standard output."""
@@ -99,7 +97,7 @@ class SweepSession:
         self.notices.add_again(open_file(swept.standing.folder.path / PAGE))
 
     # --- while -------------------------------------------------------------------------------------------------------
-    def _make_cells(self, request: SweepRequest, sweep: Prepared, standing: Standing) -> Swept:
+    def _make_cells(self, request: SweepRequest, work: SweepWork, standing: Standing) -> Swept:
         from ...sweep import report
         from .live import display
         from .pace import Pace
@@ -110,7 +108,6 @@ class SweepSession:
         seconds = pace.estimate(standing.made)
         if seconds is not None and seconds > TELL:
             console.say(f"About {duration(seconds)}", "dim")
-        work = SweepWork(request, console, self.models, sweep.styles, sweep.palette)
         work.begin(standing)
         jobs = list(jobs_of(standing, str(request.base.image), at_least=self._parts))
         if jobs:

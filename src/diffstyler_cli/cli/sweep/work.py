@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from ...batch.engine import Engine
 from ...batch.jobs import DONE, FAILED, Job, Outcome
+from ...config import MachineConfig
 from ...errors import (
     DiffStylerError,
     InputImageError,
@@ -16,6 +20,8 @@ from ...errors import (
     UsageError,
     WeightsError,
 )
+from ...prompts import parse_prompt
+from ...roles import ROLES
 from ...sweep.differences import differences
 from ...sweep.plan import digest
 from ..models import LoadedModels
@@ -23,7 +29,7 @@ from ..stylize.reading import read_masks, read_photo
 from ..terminal.console import Console
 from ..terminal.errors import explain
 from ..terminal.notices import Notices
-from .prepare import Prepared, prepared
+from .prepare import Maker, Prepared, prepared
 from .request import SweepRequest
 
 if TYPE_CHECKING:
@@ -57,11 +63,28 @@ def jobs_of(standing: Standing, photo: str, first: int = 1, at_least: int = 1) -
         yield Job(number, photo, str(standing.folder.path), standing.plan.prompts, 0 if seed is None else seed, own=own)
 
 
+class Opened(Protocol):
+    """What a worker says of itself once everything is loaded."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """As `SweepWork.open` returns them."""
+
+
+@runtime_checkable
+class Opening(Protocol):
+    """An engine whose workers load the models, so that who runs it need not."""
+
+    def open(self, work: Any) -> Opened:
+        """Starts the workers and waits for the first that is ready."""
+
+
 class SweepWork:
     """`batch.engine.Work` of the cells of sweeps that have `request` in common, but for the photo and the folder.
 
-    Whoever makes a cell writes it: the folders must be the same ones for all processes. Another process loads models
-    of its own, and reads photos and masks by their paths.
+    What it can do beyond that is for engines whose workers are other processes. Whoever makes a cell writes it: the
+    folders must be the same ones for all processes. Another process loads models of its own, and reads photos and
+    masks by their paths.
 
     Args:
         alone: they are of one photo, so that what stops it stops all.
@@ -87,6 +110,7 @@ class SweepWork:
         self._own: dict[str, Standing] = {}
         self._read: tuple[tuple[str, str], Prepared] | None = None
         self._runner: tuple[str, Runner] | None = None
+        self._files: Mapping[str, Path] = self.request.base.weights
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs for the same work."""
@@ -116,9 +140,7 @@ class SweepWork:
 
     def make(self, job: Job, read: Standing | Prepared) -> dict[str, Any]:
         """Makes the cells and writes them; the models are loaded with the first. Returns what became of them."""
-        base = self.request.base
-        machine = dataclasses.replace(base, settings=self.request.settings()).machine()
-        stylizer = self.models.load(machine, base.weights, self.console, Notices(self.console))
+        stylizer = self.load(Notices(self.console))
         runner = self._runner_of(job, read, stylizer)
         cells: list[int] = job.own["cells"]
         for progress in runner.run(cells):
@@ -144,7 +166,55 @@ class SweepWork:
             job, FAILED, facts, code=failure.code, message=failure.message, advice=failure.advice, stops=stops
         )
 
+    def alike(self, job: Job, read: Standing | Prepared) -> None:
+        """A job is made by itself: its cells are made together already."""
+
+    def make_together(self, jobs: Sequence[Job], reads: Sequence[Standing | Prepared]) -> list[dict[str, Any]]:
+        """As `make`, of each."""
+        return [self.make(job, read) for job, read in zip(jobs, reads, strict=True)]
+
+    def too_many(self, count: int, fewer: int) -> None:
+        """No jobs are made together."""
+
     # --- in another process ------------------------------------------------------------------------------------------
+    def open(self, files: Mapping[str, str], threads: int | None) -> Mapping[str, Any]:
+        """Loads the models, those of `files` by the key of their role, to compute with so many threads.
+
+        Returns what makes the cells there: "same" must be the same for all workers. Raises as loading does.
+        """
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._files = {key: Path(path) for key, path in files.items() if key in self.request.base.weights}
+        for role in ROLES:  # those that the configuration names
+            if role.key in files and role.key not in self._files:
+                os.environ[role.weights_variable] = files[role.key]
+        notices = Notices(self.console)
+        maker = Maker.of(self.load(notices))
+        return {
+            "same": dict(maker.hashes),
+            "machine": dataclasses.asdict(maker.machine),
+            "notices": notices.texts,
+            **self.models.facts(),
+        }
+
+    def at_once(self) -> int:
+        """How many jobs may be made together."""
+        return 1
+
+    def again(self, job: Job) -> None:
+        """A job whose worker was lost is made anew: the cells that it wrote are written once more, the same."""
+
+    def load(self, notices: Notices) -> Stylizer:
+        """The models; with what a person should know of the prompts, where they are loaded here and now."""
+        new = self.models.stylizer is None
+        machine = dataclasses.replace(self.request.base, settings=self.request.settings()).machine()
+        stylizer = self.models.load(machine, self._files, self.console, notices)
+        if new:
+            notices.add(stylizer.check_prompts([parse_prompt(text) for text in self.request.asks()]))
+        return stylizer
+
     def _anew(self, job: Job) -> Prepared:
         """The sweep by its photo's path; the latest is kept."""
         key = (job.photo, job.output)
@@ -162,11 +232,23 @@ class SweepWork:
         from ...sweep.run import Runner
 
         if self._runner is None or self._runner[0] != job.output:
-            standing = _checked(job, read, stylizer) if isinstance(read, Prepared) else read
+            standing = _checked(job, read, Maker.of(stylizer)) if isinstance(read, Prepared) else read
             self._runner = None  # a photo's tensors are large
             runner = Runner(standing, stylizer, self.styles, self.request.batch, self.palette)
             self._runner = job.output, runner
         return self._runner[1]
+
+
+def ready(work: SweepWork, engine: Engine, notices: Notices) -> Maker:
+    """What will make the cells: the models, loaded here; those of an engine that opens workers of its own, there.
+
+    Raises as loading does, and what is wrong with the prompts.
+    """
+    if not isinstance(engine, Opening):
+        return Maker.of(work.load(notices))
+    facts = engine.open(work).facts
+    notices.add(facts["notices"])
+    return Maker(facts["same"], MachineConfig(**facts["machine"]))
 
 
 def take(standing: Standing, outcome: Outcome) -> list[int]:
@@ -195,9 +277,9 @@ def told(code: int, message: str, advice: str) -> DiffStylerError:
     return _BY_CODE.get(code, DiffStylerError)(message, advice)
 
 
-def _checked(job: Job, found: Prepared, stylizer: Stylizer) -> Standing:
+def _checked(job: Job, found: Prepared, maker: Maker) -> Standing:
     """The sweep, where it is the one that the job is of. Raises `UsageError` where cells would be those of another."""
-    identity = found.identity(stylizer)
+    identity = found.identity(maker)
     there, here = job.own["made_by"], {name: identity.get(name) for name in _MADE_BY}
     if there != here:
         raise UsageError(
@@ -206,7 +288,7 @@ def _checked(job: Job, found: Prepared, stylizer: Stylizer) -> Standing:
         )
     if digest(identity) != job.own["plan"]:
         raise InputImageError(f"{job.photo!r}, or a mask, is another picture for this worker.", "Check the paths.")
-    return found.standing(identity, stylizer.networks.machine)
+    return found.standing(maker)
 
 
 def _system_error(error: BaseException) -> int | None:

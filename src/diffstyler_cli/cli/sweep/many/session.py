@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ....batch.engine import Engine, LocalEngine
 from ....batch.jobs import Job, Outcome
 from ....errors import DiffStylerError, InputImageError, OutputError
-from ....prompts import parse_prompt
 from ...history import note
 from ...models import LoadedModels
 from ...stylize.many.plan import check_folder
@@ -25,8 +24,8 @@ from ...stylize.session import doubts
 from ...terminal.console import LOG, Console, is_terminal
 from ...terminal.errors import SomeFailed, explain
 from ...terminal.notices import Notices
-from ..prepare import Prepared, known_of, make_plan, prepared
-from ..work import SweepWork, jobs_of, take
+from ..prepare import Maker, Prepared, known_of, make_plan, prepared
+from ..work import SweepWork, jobs_of, ready, take
 from .account import ManyAccount
 from .foresight import announce, foretell
 from .live import Display, Lines, display
@@ -36,7 +35,6 @@ from .told import summary, write_page
 
 if TYPE_CHECKING:
     from ....images import LoadedImage
-    from ....pipeline import Stylizer
     from ....pipeline.style_images import StylePicture
     from ....sweep.run import Progress
 
@@ -114,11 +112,9 @@ class ManySweeps:
         first = next(todo, None)
         if first is None:
             return
-        base = dataclasses.replace(each.base, settings=each.settings())
-        stylizer = self.models.load(base.machine(), base.weights, self.console, self.notices)
-        self.notices.add(stylizer.check_prompts([parse_prompt(text) for text in each.asks()]))
-        request.folder.mkdir(parents=True, exist_ok=True)
         work = SweepWork(each, self.console, self.models, styles, palette, alone=False)
+        maker = ready(work, self._engine, self.notices)
+        request.folder.mkdir(parents=True, exist_ok=True)
 
         def watch(job: Job, progress: Progress, notices: Sequence[str]) -> None:
             LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
@@ -138,7 +134,7 @@ class ManySweeps:
                 self._through(request, entry)
 
         work.watch = watch
-        jobs = self._jobs(request, itertools.chain([first], todo), stylizer, work)
+        jobs = self._jobs(request, itertools.chain([first], todo), maker, work)
         with display(self.console, self.account) as self._screen:
             self._engine.run(jobs, work, tell)
 
@@ -172,7 +168,7 @@ class ManySweeps:
                 self._through(request, entry)
 
     def _jobs(
-        self, request: ManySweepsRequest, todo: Iterator[tuple[Entry, Prepared]], stylizer: Stylizer, work: SweepWork
+        self, request: ManySweepsRequest, todo: Iterator[tuple[Entry, Prepared]], maker: Maker, work: SweepWork
     ) -> Iterator[Job]:
         """The jobs of each sweep, whose folder is claimed before the first of them."""
         from ....sweep import report
@@ -181,14 +177,13 @@ class ManySweeps:
         for entry, found in todo:
             claim = ExitStack()
             try:
-                identity = found.identity(stylizer)
-                claim.enter_context(found.folder.claimed(identity, force=found.request.base.force))
+                claim.enter_context(found.folder.claimed(found.identity(maker), force=found.request.base.force))
                 with self._lock:
                     if self._over:
                         claim.close()
                         return
                     entry.claim = claim
-                    standing = found.standing(identity, stylizer.networks.machine)
+                    standing = found.standing(maker)
                     standing.resume()
                     jobs = list(jobs_of(standing, entry.photo, number, self._parts))
                     entry.standing, entry.left = standing, len(jobs)
