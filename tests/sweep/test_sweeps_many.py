@@ -312,7 +312,7 @@ def test_the_overview_in_a_browser_asks_for_nothing_and_opens_the_sweeps(
     assert browser.value("[...document.querySelectorAll('h2')].map((h) => h.textContent)") == [
         "a & <b>.png", "ünï %41#?.png",
     ]  # fmt: skip
-    assert browser.value("[...document.images].every((i) => i.complete && i.naturalWidth > 100)")
+    browser.until("[...document.images].length === 2 && [...document.images].every((i) => i.naturalWidth > 100)")
     assert browser.problems == []
     asked = [url for url in browser.requests if not url.startswith("data:")]
     assert asked == [browser.value("location.href")]

@@ -100,7 +100,7 @@ def _card(folder: Path, sweep: Shown, side: int) -> str:
         box = f'<div class="empty">{_text(sweep.error or "no picture yet")}</div>'
     else:
         address = f"{quote(os.fsencode(sweep.folder))}/{PAGE}"
-        box = f'<a href="./{address}"><img src="{picture}" alt="The sweep of {label}" loading="lazy"></a>'
+        box = f'<a href="./{address}"><img src="{picture}" alt="The sweep of {label}"></a>'
     error = f'<p class="error">{_text(sweep.error)}</p>' if sweep.error and picture is not None else ""
     told = f'<p class="quiet">{_text(f"{sweep.told}, {sweep.folder}")}</p>'
     return f'<li class="sweep"><div class="box">{box}</div><h2 title="{label}">{_text(name)}</h2>{told}{error}</li>'
