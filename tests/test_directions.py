@@ -21,7 +21,7 @@ from diffstyler_cli.images import LoadedImage, read_image
 from diffstyler_cli.pipeline.conditions import make_conditions
 from diffstyler_cli.pipeline.subject import make_subjects
 from diffstyler_cli.sample import SAMPLE
-from diffstyler_cli.sweep.scores import Scorer
+from diffstyler_cli.sweep.scorer import Scorer
 
 CONFIG = StylizeConfig(size=96, steps=6, seed=1)
 PROMPT = "oil painting"

@@ -22,6 +22,7 @@ from diffstyler_cli.sweep import run
 from diffstyler_cli.sweep.folder import Folder
 from diffstyler_cli.sweep.plan import Plan
 from diffstyler_cli.sweep.run import Runner
+from diffstyler_cli.sweep.standing import Standing
 
 CONFIG = StylizeConfig(size=SIZE, steps=STEPS, cutouts=2, seed=7)
 FULL = StylizeConfig.defaults("full").with_overrides({"size": SIZE, "steps": STEPS, "cutouts": 2, "seed": 7})
@@ -133,7 +134,9 @@ def swept(
     plan = Plan(config, {"lam": lambdas}, ("oil painting",))
     place = Folder(folder)
     with place.claimed({"dtype": "float32", **plan.description()}):
-        runner = Runner(plan, stylizer, photo, (), place, batch)
+        standing = Standing(plan, place, photo, stylizer.networks.machine)
+        standing.resume()
+        runner = Runner(standing, stylizer, (), batch)
         for _ in runner.run():
             pass
     return runner

@@ -242,9 +242,9 @@ def test_work_and_jobs_by_address_go_to_other_processes(
         """An engine that carries out what has been to another process and back."""
 
         def __init__(self, together: int) -> None:
-        assert together == 1
+            assert together == 1
 
-    def run(self, jobs: Any, work: Any, tell: Any) -> None:
+        def run(self, jobs: Any, work: Any, tell: Any) -> None:
             there = pickle.loads(pickle.dumps(work))
             for job in pickle.loads(pickle.dumps(list(jobs))):
                 tell(there.write(job, there.make(job, there.read(job))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from diffstyler_cli.images import LoadedImage, read_image
 from diffstyler_cli.sample import SAMPLE
 from diffstyler_cli.sweep.folder import Folder
 from diffstyler_cli.sweep.plan import Plan
+from diffstyler_cli.sweep.standing import Standing
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,9 @@ def sweep(stylizer: Any, photo: LoadedImage, tmp_path: Path) -> Callable[..., An
         plan = Plan(config, ranges, prompts)
         folder = Folder(tmp_path / "sweep")
         with folder.claimed({"dtype": "float32", **plan.description()}):
-            runner = Runner(plan, stylizer, photo, (), folder, batch)
+            standing = Standing(plan, folder, photo, stylizer.networks.machine)
+            standing.resume()
+            runner = Runner(standing, stylizer, (), batch)
             for progress in runner.run():
                 if limit is not None and len(runner.made) >= limit and progress.phase == "made":
                     break
@@ -66,13 +68,13 @@ def drawn(tmp_path: Path, photo: LoadedImage) -> Callable[..., Path]:
     ) -> Path:  # fmt: skip
         plan = Plan(StylizeConfig(seed=7), ranges, prompts)
         folder = Folder(tmp_path / "drawn")
-        runner: Any = SimpleNamespace(
-            plan=plan, folder=folder, made={}, failed={}, result_size=size, subject=SimpleNamespace(loaded=photo),
-            stylizer=SimpleNamespace(
-                name="lite", device=SimpleNamespace(type="cpu"),
-                networks=SimpleNamespace(machine=MachineConfig("lite", None, "cpu", "fp32")),
-            ),
-            photo_scores=lambda: {"clip": 18.0, "content": 1.0, "ssim": 1.0, "aesthetic": 5.0},
+
+        class Drawn(Standing):
+            result_size = size
+
+        standing = Drawn(
+            plan, folder, photo, MachineConfig("lite", None, "cpu", "fp32"),
+            photo_scores={"clip": 18.0, "content": 1.0, "ssim": 1.0, "aesthetic": 5.0},
         )  # fmt: skip
         request = SweepRequest(Request("my photo.jpg"), ranges)
         losses = {"instruction": 0.7, "content": 0.3}
@@ -80,7 +82,7 @@ def drawn(tmp_path: Path, photo: LoadedImage) -> Callable[..., Path]:
         with folder.claimed({"dtype": "float32"}):
             for cell in plan.cells:
                 if cell.index in failed:
-                    runner.failed[cell.index] = NumericalError("Step 1 of 2: The art network returned NaN.")
+                    standing.failed[cell.index] = NumericalError("Step 1 of 2: The art network returned NaN.")
                     continue
                 share = (cell.column + 1) / plan.shape[0]
                 scores = {
@@ -90,11 +92,9 @@ def drawn(tmp_path: Path, photo: LoadedImage) -> Callable[..., Path]:
                     "aesthetic": 5.0,
                 }
                 picture: Image.Image = ImageEnhance.Color(photo.rgb.resize(size)).enhance(2 * share)
-                runner.made[cell.index] = folder.keep(cell, picture, recipe, scores)
-        rows = report.rows(runner, lambda cell: request.for_cell(cell.config, cell.prompts).command_line())
-        report.write_manifests(runner, rows, grid=True)
-        report.write_grids(runner)
-        report.write_page(runner, rows, grid=True)
+                standing.made[cell.index] = folder.keep(cell, picture, recipe, scores)
+        rows = report.rows(standing, request.command_of)
+        report.write(standing, rows, grid=True)
         return folder.path
 
     return draw

@@ -105,13 +105,13 @@ def test_what_is_there_is_not_made_again_and_what_is_damaged_is(
     (torn.parent / ".diffstyler-0123456789abcdef.tmp").write_bytes(b"half a picture")
     kept = (first.folder.path / first.plan.cells[0].file).stat().st_mtime_ns
     second = sweep(ranges)
-    assert second.resumed == 2
+    assert second.standing.resumed == 2
     assert len(second.made) == 6
     assert (first.folder.path / first.plan.cells[0].file).stat().st_mtime_ns == kept
     assert second.made[0] == first.made[0]
     assert not list(torn.parent.glob(".*.tmp"))
     photo = counted(monkeypatch, stylizer.components.photo)
-    assert sweep(ranges).resumed == 6
+    assert sweep(ranges).standing.resumed == 6
     assert photo == []
 
 
@@ -179,7 +179,7 @@ def test_the_batch_is_as_given(sweep: Callable[..., Any], stylizer: Any, monkeyp
 
 def test_scores_are_highest_for_the_photo_itself(sweep: Callable[..., Any]) -> None:
     runner = sweep({"lam": (0.0, 1.0)})
-    photo = runner.photo_scores()
+    photo = runner.standing.photo_scores
     assert photo["content"] == pytest.approx(1, abs=1e-4)
     assert photo["ssim"] == pytest.approx(1, abs=1e-4)
     for made in runner.made.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -168,3 +169,25 @@ def test_ctrl_c_in_a_finer_sweep_comes_back_to_the_menu_of_the_first(tmp_path: P
     window.child.expect(pexpect.EOF)
     window.child.close()
     assert window.child.exitstatus == 0
+
+
+@pytest.mark.slow
+def test_sweeps_of_many_photos_move_three_bars_and_end_in_a_table_without_a_menu(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    for name in ("a", "b"):
+        Image.linear_gradient("L").resize((40, 30)).convert("RGB").save(tmp_path / "p" / f"{name}.png")
+    (tmp_path / "p" / "c.png").write_bytes(b"<html>")
+    quick = ["--size", "64", "--steps", "6", "--cutouts", "2", "--models", "lite"]
+    window = Screen(tmp_path, "sweep", "p", "woodcut", "--lambda", "0,1", "-o", "out", *quick)
+    window.see("Cells")
+    assert "Sweeps" in window.see("of p/a.png")
+    window.see("1/3 p/a.png: 2 cells in")
+    shown = window.see("error: 1 of 3 sweeps failed, p/c.png: c.png is a web page")
+    assert "2 done, 1 failed, in out" in shown
+    assert re.search("p/b.png +done +2/2", shown)
+    assert [line for line in shown.splitlines() if line.startswith("out/")] == [
+        "out/a/index.html", "out/b/index.html", "out/index.html",
+    ]  # fmt: skip
+    window.child.expect(pexpect.EOF)
+    window.child.close()
+    assert window.child.exitstatus == 6

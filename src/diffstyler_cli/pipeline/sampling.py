@@ -199,23 +199,25 @@ def run_sampling(
     picture of the pass before and the noise that free diffusion found for the photo at the new size: colours and large
     forms are those of the first pass, what is small comes from the photo.
 
-    `configs` have their seed set and differ in `lam` alone; of several photos there is one each, all alike. Their
-    pictures have the fresh noise, cutouts and places that each would have by itself. `timings` are the seconds that
-    went before; to them each picture adds its share of the batch's. The last event has the pictures.
+    `configs` have their seed set and differ in `lam` and `keep_color` alone; of several photos there is one each, all
+    alike. Their pictures have the fresh noise, cutouts and places that each would have by itself; of one photo, those
+    of one `lam` share their whole sampling. `timings` are the seconds that went before; to them each picture adds its
+    share of the batch's. The last event has the pictures.
 
     Raises:
         NumericalError: NaN from a network or a loss, naming the step.
     """
-    config, count = configs[0], len(configs)
-    several = len({c.lam for c in configs}) > 1
-    lams = torch.tensor([c.lam for c in configs], device=networks.device) if several else config.lam
+    config, one_photo = configs[0], len(subjects[-1].photos) == 1
+    drawn = list(dict.fromkeys(c.lam for c in configs)) if one_photo else [c.lam for c in configs]
+    count, several = len(drawn), len(set(drawn)) > 1
+    lams = torch.tensor(drawn, device=networks.device) if several else config.lam
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
     networks.notices += [notice for notice in conditions.notices if notice not in networks.notices]
     began, before = time.monotonic(), sum(timings.values())
     sampling = began
     steps = [config.pass_steps(number) for number in range(len(subjects))]
-    histories: list[list[dict[str, TermReport]]] = [[] for _ in configs]
+    histories: list[list[dict[str, TermReport]]] = [[] for _ in drawn]
     x, size = starts[0], subjects[0].size
 
     def progress(phase: str, step: int, count: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
@@ -241,7 +243,7 @@ def run_sampling(
             for update in optimise_noise(x, predict, objective, config.noise_iters, NOISE_RATE):
                 x = ground.settled(update.x, float(grid[config.steps]))
                 yield progress("noise", update.index + 1, update.count, None, update.report)
-            spent["noise"] = (time.monotonic() - began) / count
+            spent["noise"] = (time.monotonic() - began) / len(configs)
             sampling = time.monotonic()
 
         reports: list[ObjectiveReport] = []
@@ -264,15 +266,19 @@ def run_sampling(
             x = step.x
             pred = ground.settled(step.pred, 0.0)
             yield progress("sample", sum(steps[:number]) + step.index + 1, sum(steps), pred, report)
-    spent["sample"] = (time.monotonic() - sampling) / count
+    spent["sample"] = (time.monotonic() - sampling) / len(configs)
     spent["total"] = sum(spent.values())
     made = Made(
         networks.machine, networks.parts.info, networks.overflowed, subjects[-1].loaded,
         conditions.prompts, conditions.styles, conditions.weights, conditions.palette, subjects[-1].ground.places,
     )  # fmt: skip
-    rows = enumerate(zip(x.split(1), configs, histories, strict=True))
+    rows = [drawn.index(c.lam) for c in configs] if one_photo else range(count)
+    found = x.split(1)
     yield Finished(
-        tuple(_result(subjects[-1], number, made, x_0, of, history, spent) for number, (x_0, of, history) in rows)
+        tuple(
+            _result(subjects[-1], row, made, found[row], of, histories[row], spent)
+            for row, of in zip(rows, configs, strict=True)
+        )
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -76,6 +77,25 @@ class Folder:
             next(names)
         return next(folder for folder in map(cls, names) if folder._is_open())
 
+    def finished(self, known: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The identity of the sweep that is there, if it is through, and one of which so much is `known`."""
+        try:
+            if not read_manifest(self.path)["complete"]:
+                return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        saved = self._saved()
+        return saved if saved and not differences(_as_far_as(known, saved), _plain(known)) else None
+
+    def photo_scores(self) -> dict[str, float]:
+        """The scores of the photo, as the manifest has them; none where it does not."""
+        try:
+            found = read_manifest(self.path).get("photo_scores")
+        except (OSError, ValueError, RecursionError):
+            return {}
+        rows = found.items() if isinstance(found, dict) else ()
+        return {name: float(value) for name, value in rows if type(value) in (int, float) and math.isfinite(value)}
+
     def may_hold(self, known: Mapping[str, Any]) -> bool:
         """Whether no other sweep than the one of which so much is `known` is there."""
         saved = self._saved()
@@ -102,7 +122,8 @@ class Folder:
             OutputError: it cannot be created or written to.
         """
         self.identity = _plain(identity)
-        lock = FileLock(self.path / _LOCK, timeout=0)
+        # claimed by one thread, it may be given back by another
+        lock = FileLock(self.path / _LOCK, timeout=0, thread_local=False)
         began, interrupted = False, False
         absent = [place for place in (self.path, *self.path.parents) if not os.path.lexists(place)]
         try:

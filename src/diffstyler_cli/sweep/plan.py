@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,7 +46,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that start from the same free diffusion, in batches of those that differ in λ alone."""
+    """Cells that start from the same free diffusion, in batches of those that differ in λ and recolouring alone."""
 
     batches: tuple[tuple[Cell, ...], ...]
 
@@ -54,6 +54,11 @@ class Group:
     def config(self) -> StylizeConfig:
         """Settings of the free diffusion; those that it does not depend on are of any cell."""
         return self.batches[0][0].config
+
+    @property
+    def start(self) -> tuple[Any, ...]:
+        """What the free diffusion depends on."""
+        return free_start(self.config)
 
 
 class Plan:
@@ -159,7 +164,16 @@ class Plan:
             found.setdefault(self._picture(cell), []).append(cell)
         return tuple(map(tuple, found.values()))
 
-    def _picture(self, cell: Cell) -> Any:
+    @cached_property
+    def drawings(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells that can be made, those together that one sampling makes: they differ in recolouring alone."""
+        found: dict[Any, list[Cell]] = {}
+        for cells in self.same:
+            config, asked = self._picture(cells[0])
+            found.setdefault((dataclasses.replace(config, keep_color=0.0), asked), []).extend(cells)
+        return tuple(map(tuple, found.values()))
+
+    def _picture(self, cell: Cell) -> tuple[StylizeConfig, Any]:
         """What a cell's picture depends on: T1 in steps, and --prompt-weight only by what has no weight of its own."""
         config, default = cell.config, cell.config.prompt_weight
         prompts = [parse_prompt(text) for text in cell.prompts]
@@ -175,14 +189,36 @@ class Plan:
         groups: dict[Any, dict[Any, list[Cell]]] = {}
         for cell in self.possible:
             c = cell.config
-            batches = groups.setdefault((c.t1_steps(), c.steps, c.solver, c.round_trip), {})
+            batches = groups.setdefault(free_start(c), {})
             # the seed outside of what else differs: the contrastive loss keeps what belongs to the latest
-            together = (c.seed, dataclasses.replace(c, lam=0.0), cell.prompts)
+            together = (c.seed, dataclasses.replace(c, lam=0.0, keep_color=0.0), cell.prompts)
             batches.setdefault(together, []).append(cell)
         return tuple(
             Group(tuple(tuple(batch) for _, batch in sorted(batches.items(), key=lambda item: item[0][0] or 0)))
             for batches in groups.values()
         )
+
+    def shares(self, missing: Collection[int], at_least: int = 1) -> list[tuple[int, ...]]:
+        """The `missing` cells, by index, in parts that can be made apart from each other: those of a group together.
+
+        Where that makes fewer than `at_least` parts, the groups with most batches are dealt out further; each part then
+        does the free diffusion of its group again. What one batch makes at once is never taken apart.
+        """
+        with_first: dict[int, list[int]] = {}
+        for cells in self.same:
+            left = [cell.index for cell in cells if cell.index in missing]
+            if left:
+                with_first[left[0]] = left
+        parts = []
+        for group in self.groups:
+            batches = [[n for c in batch for n in with_first.get(c.index, ())] for batch in group.batches]
+            parts.append([batch for batch in batches if batch])
+        parts = [part for part in parts if part]
+        while len(parts) < at_least and max(map(len, parts), default=1) > 1:
+            place = max(range(len(parts)), key=lambda n: len(parts[n]))
+            whole, half = parts[place], (len(parts[place]) + 1) // 2
+            parts[place : place + 1] = [whole[:half], whole[half:]]
+        return [tuple(n for batch in part for n in batch) for part in parts]
 
     def cell_evaluations(self, cell: Cell) -> Evaluations:
         """Of the sampling of one cell, and of the updates of its noise."""
@@ -193,7 +229,7 @@ class Plan:
     def evaluations(self) -> Evaluations:
         """Of the whole sweep."""
         shared = [free_evaluations(group.config) for group in self.groups]
-        return sum((self.cell_evaluations(cells[0]) for cells in self.same), sum(shared, Evaluations()))
+        return sum((self.cell_evaluations(cells[0]) for cells in self.drawings), sum(shared, Evaluations()))
 
     def separate_evaluations(self) -> Evaluations:
         """Of one `stylize` a cell."""
@@ -230,6 +266,11 @@ class Plan:
             # file names have a limit, and many axes make a long one; the number in front tells cells apart
             file = f"cells/{beginning(name, 160)}.png"
             yield Cell(index, values, config, prompts, grid, row, column, file, _impossible(config))
+
+
+def free_start(config: StylizeConfig) -> tuple[Any, ...]:
+    """What free diffusion depends on: cells that agree in it start from the same."""
+    return config.t1_steps(), config.steps, config.solver, config.round_trip
 
 
 def digest(description: Mapping[str, Any]) -> str:

@@ -21,20 +21,20 @@ from ..prompts import render_prompt
 from ..version import __version__
 from .axes import PROMPT, Axis
 from .folder import PAGE, SCHEMA, TABLE
-from .manifest import MANIFEST
+from .manifest import MANIFEST, read_manifest
 from .plan import Cell, Plan
-from .run import Runner
 from .scores import MEANING, mark_pareto
+from .standing import Standing
 
 Command = Callable[[Cell], str]
 
 
-def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
+def rows(standing: Standing, command: Command) -> list[dict[str, Any]]:
     """The manifest's cells."""
     found = []
-    machine = dataclasses.asdict(runner.stylizer.networks.machine)
-    for cell in runner.plan.cells:
-        made, error = runner.made.get(cell.index), runner.failed.get(cell.index)
+    machine = dataclasses.asdict(standing.machine)
+    for cell in standing.plan.cells:
+        made, error = standing.made.get(cell.index), standing.failed.get(cell.index)
         row: dict[str, Any] = {
             "cell": cell.index + 1,
             "file": cell.file,
@@ -57,19 +57,20 @@ def rows(runner: Runner, command: Command) -> list[dict[str, Any]]:
     return found
 
 
-def manifest(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> dict[str, Any]:
+def manifest(standing: Standing, cells: list[dict[str, Any]], *, grid: bool) -> dict[str, Any]:
     """manifest.json; its fields are described in docs/sweep.md."""
     done = all(row["status"] in ("done", "impossible") for row in cells)
     return {
         "schema": SCHEMA,
         "version": __version__,
         "complete": done,
-        "sweep": runner.folder.identity,
+        "sweep": standing.folder.identity,
         "axes": [
-            {"name": a.name, "flag": a.flag, "title": a.title, "values": list(a.values)} for a in runner.plan.axes
+            {"name": a.name, "flag": a.flag, "title": a.title, "values": list(a.values)} for a in standing.plan.axes
         ],
         "scores": MEANING,
-        "grids": grid_names(runner.plan) if grid else [],
+        "photo_scores": dict(standing.photo_scores),
+        "grids": grid_names(standing.plan) if grid else [],
         "page": PAGE,
         "cells": cells,
     }
@@ -86,34 +87,49 @@ def file_names(plan: Plan, *, grid: bool) -> list[str]:
     return [*(grid_names(plan) if grid else []), PAGE, MANIFEST, TABLE]
 
 
-def write_manifests(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> list[Path]:
+def write(standing: Standing, cells: list[dict[str, Any]], *, grid: bool) -> list[Path]:
+    """Grids, page and manifests, where they are not there as they should be; returns where they are."""
+    folder, names = standing.folder, grid_names(standing.plan) if grid else []
+    try:
+        there = read_manifest(folder.path) == json.loads(json.dumps(manifest(standing, cells, grid=grid)))
+        there = there and (folder.path / TABLE).exists()
+    except (OSError, ValueError, RecursionError):
+        there = False
+    tried = bool(standing.failed)
+    if tried or not standing.drawn_since(names):
+        write_grids(standing)
+    if tried or not there or not standing.drawn_since([PAGE]):
+        write_page(standing, cells, grid=grid)
+    if not there:
+        write_manifests(standing, cells, grid=grid)
+    return [folder.path / name for name in file_names(standing.plan, grid=grid)]
+
+
+def write_manifests(standing: Standing, cells: list[dict[str, Any]], *, grid: bool) -> None:
     """manifest.json and manifest.csv."""
-    whole = json.dumps(manifest(runner, cells, grid=grid), indent=1, ensure_ascii=True, allow_nan=False)
-    return [
-        runner.folder.write(MANIFEST, whole.encode()),
-        runner.folder.write(TABLE, _table(cells).encode("utf-8", "surrogateescape")),
-    ]
+    whole = json.dumps(manifest(standing, cells, grid=grid), indent=1, ensure_ascii=True, allow_nan=False)
+    standing.folder.write(MANIFEST, whole.encode())
+    standing.folder.write(TABLE, _table(cells).encode("utf-8", "surrogateescape"))
 
 
-def write_grids(runner: Runner) -> list[Path]:
+def write_grids(standing: Standing) -> None:
     """One picture for each grid."""
-    plan, written = runner.plan, []
+    plan = standing.plan
     columns, rows = plan.columns, plan.rows
-    size = runner.result_size
+    size = standing.result_size
     for index, (name, cells) in enumerate(zip(grid_names(plan), plan.grids, strict=True)):
         width = plan.shape[0]
 
         def cell(row: int, column: int, cells: Sequence[Cell] = cells, width: int = width) -> Image.Image | str:
-            return _picture(runner, cells[row * width + column])
+            return _picture(standing, cells[row * width + column])
 
         labels = Labels(
             [_label(columns, value) for value in columns.values] if columns else [""],
             [_label(rows, value) for value in rows.values] if rows else [""],
             caption(plan, index),
         )
-        sheet = draw_grid(cell, size, runner.subject.loaded.rgb, labels)
-        written.append(runner.folder.write(name, encode_image(sheet)))
-    return written
+        sheet = draw_grid(cell, size, standing.photo.rgb, labels)
+        standing.folder.write(name, encode_image(sheet))
 
 
 def caption(plan: Plan, grid: int) -> str:
@@ -128,16 +144,16 @@ def caption(plan: Plan, grid: int) -> str:
     return " · ".join(parts)
 
 
-def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Path:
+def write_page(standing: Standing, cells: list[dict[str, Any]], *, grid: bool) -> Path:
     """index.html: self-contained, so that it can be sent by itself; only its links lead to the files beside it."""
-    plan = runner.plan
+    plan = standing.plan
     side = 512 if len(plan.cells) <= 100 else 256 if len(plan.cells) <= 500 else 128
     names = grid_names(plan) if grid else []
     data = {
         "title": _title(plan),
-        "photo": {"name": runner.subject.loaded.name, "src": _embedded(runner.subject.loaded.rgb, side)},
-        "size": list(runner.result_size),
-        "models": f"{runner.stylizer.name} models, {runner.stylizer.device.type}, {runner.folder.identity['dtype']}",
+        "photo": {"name": standing.photo.name, "src": _embedded(standing.photo.rgb, side)},
+        "size": list(standing.result_size),
+        "models": f"{standing.machine.models} models, {standing.machine.device}, {standing.folder.identity['dtype']}",
         "version": __version__,
         "axes": [{"title": a.title, "flag": a.flag, "labels": [a.label(v) for v in a.values]} for a in plan.axes],
         "grids": [
@@ -149,7 +165,7 @@ def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Pa
             }
             for index, group in enumerate(plan.grids)
         ],
-        "photoScores": runner.photo_scores(),
+        "photoScores": dict(standing.photo_scores),
         "meaning": MEANING,
         "cells": [
             {
@@ -165,14 +181,14 @@ def write_page(runner: Runner, cells: list[dict[str, Any]], *, grid: bool) -> Pa
                 "pareto": row["pareto"],
                 "command": row["command"],
                 "error": row["error"] or ("not made yet" if row["status"] == "missing" else None),
-                "src": _source(_picture(runner, cell), side),
+                "src": _source(_picture(standing, cell), side),
             }
             for cell, row in zip(plan.cells, cells, strict=True)
         ],
     }
     # "<" alone could end the script element or begin a comment
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    return runner.folder.write(PAGE, _part("page.html").replace("@DATA@", text).encode())
+    return standing.folder.write(PAGE, _part("page.html").replace("@DATA@", text).encode())
 
 
 def _part(name: str) -> str:
@@ -202,14 +218,14 @@ def _reason(error: BaseException) -> str:
     return error.message if isinstance(error, DiffStylerError) else f"{type(error).__name__}: {error}"
 
 
-def _picture(runner: Runner, cell: Cell) -> Image.Image | str:
-    if cell.index in runner.made:
-        with Image.open(runner.folder.place(cell)) as picture:
+def _picture(standing: Standing, cell: Cell) -> Image.Image | str:
+    if cell.index in standing.made:
+        with Image.open(standing.folder.place(cell)) as picture:
             picture.load()
             return picture
     if cell.impossible:
         return f"left out: {cell.impossible}"
-    error = runner.failed.get(cell.index)
+    error = standing.failed.get(cell.index)
     return f"failed: {_reason(error)}" if error else "not made yet"
 
 

@@ -128,7 +128,7 @@ def _scores(stylizer: Stylizer, side: Side, limit: int) -> dict[str, float]:
         return {}
     from ...pipeline.conditions import make_conditions
     from ...pipeline.subject import make_subject
-    from ...sweep.scores import Scorer
+    from ...sweep.scorer import Scorer
 
     parts, device = stylizer.components, stylizer.device
     weight = side.recipe.settings.get("prompt_weight", side.recipe.default_of("prompt_weight"))

@@ -26,19 +26,15 @@ _FETCHED = ("http", "https", "ftp", "ftps", "sftp")
 _NAMED = ("-p", "--prompt", "--style")
 FOLDER = "pictures"
 """In a line to type, for the folder of several pictures."""
-MOST_NAMED = 4
-"""Photos that a loop names one by one."""
 
 
-def check_operands(
-    request: Request, typed: Sequence[str], photos: Sequence[str] | None = None, *, elsewhere: bool = False
-) -> None:
+def check_operands(request: Request, typed: Sequence[str], photos: Sequence[str], *, elsewhere: bool = False) -> None:
     """Raises `UsageError` where photos and prompts do not stand in their places.
 
     Args:
         typed: the command line after `diffstyler`, as it came.
         elsewhere: of a command whose photos may be addresses.
-        photos: of a command that takes several, those that stand first; `request` has the first of them.
+        photos: those that stand first; `request` has the first of them.
     """
     line = _Line(request, typed, photos)
     _check_address(line, elsewhere=elsewhere)
@@ -52,7 +48,7 @@ def check_operands(
             f"The photo comes first, then the prompt: {cut(str(image))} is no file.",
             f"Did you mean: {line.with_photo_first(pictures[0])}",
         )
-    if photos is not None and (no_photo or len(pictures) < len(line.texts)):
+    if no_photo or len(pictures) < len(line.texts):
         _check_several(line, pictures, no_photo)
     first = pictures[0]
     if not _is_there(first):
@@ -60,14 +56,9 @@ def check_operands(
             f"{cut(first)} stands where a prompt should, and there is no such file.",
             'Say the style in words, as in "oil painting"; --style-image takes the style of a picture.',
         )
-    if len(pictures) == len(line.texts):
-        raise UsageError(
-            f"{cut(first)} is a picture, where a prompt should stand.",
-            f"For its style: {line.with_style_image(first)}",
-        )
     raise UsageError(
-        f"{cut(first)} is a picture, where a prompt should stand: one photo a run.",
-        f"For several: {line.loop([str(image), *pictures])}",
+        f"{cut(first)} is a picture, where a prompt should stand.",
+        f"For its style: {line.with_style_image(first)}",
     )
 
 
@@ -149,10 +140,10 @@ def _check_address(line: _Line, *, elsewhere: bool) -> None:
 class _Line:
     """A command line whose operands are put in other places."""
 
-    def __init__(self, request: Request, typed: Sequence[str], photos: Sequence[str] | None = None) -> None:
+    def __init__(self, request: Request, typed: Sequence[str], photos: Sequence[str]) -> None:
         self.request = request
         self.typed = list(typed)
-        self.photos = [str(request.image)] if photos is None else list(photos)
+        self.photos = list(photos)
         self.texts = [parse_prompt(prompt).text for prompt in request.prompts]
 
     def with_photo(self, photo: str) -> str:
@@ -179,19 +170,6 @@ class _Line:
         words = {text: word for word, text in zip(self._prompts(), self.texts, strict=True)}
         line = self._line([*photos, *(words.get(text, text) for text in prompts)])
         return line if names_output(self.typed) else f"{line} -o {FOLDER}"
-
-    def loop(self, photos: Sequence[str]) -> str:
-        """A shell's loop over the photos."""
-        suffixes = {Path(photo).suffix for photo in photos}
-        if len(photos) > MOST_NAMED and len(suffixes) == 1:
-            folder = os.path.dirname(photos[0])
-            named = os.path.join(quoted(folder), "*") if folder else "*"
-            named += suffixes.pop()
-        else:
-            named = joined(photos)
-        prompts = [word for word, text in zip(self._prompts(), self.texts, strict=True) if text not in photos]
-        line = self._line(["\0", *prompts]).replace(quoted("\0"), '"$photo"')
-        return f"for photo in {named}; do {line}; done"
 
     def _prompts(self) -> list[str]:
         return list(self.request.prompts)

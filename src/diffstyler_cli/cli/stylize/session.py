@@ -209,7 +209,7 @@ class Session:
         return self._picture(job, stylizer, config, output, result, foresight)
 
     def _picture(
-        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Path | Url | None, result: StylizeResult,
+        self, job: _Job, stylizer: Stylizer, config: StylizeConfig, output: Place | None, result: StylizeResult,
         foresight: Foresight | None = None,
     ) -> Picture:  # fmt: skip
         """A result with all that is to be told of it."""

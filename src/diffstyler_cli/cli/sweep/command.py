@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...config import PANEL_STYLE, default_of
+from ...config import PANEL_STYLE, default_of, options
 from ...errors import UsageError
 from ...naming import cut
 from ...sample import SAMPLE, SAMPLE_PROMPT
-from ...sweep.axes import MOST_CELLS, PROMPT, parse_prompts, parse_values, swept
+from ...sweep.axes import MOST_CELLS, NOT_SWEPT, PROMPT, parse_prompts, parse_values, swept
 from ..options import (
     AS_TYPED,
     FILES,
@@ -34,38 +35,54 @@ from ..options import (
 )
 from ..scaffold import Call, scaffold
 from ..stylize import masks
+from ..stylize.many.operands import sort_operands
 from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
 from ..stylize.wording import Reader
 from ..terminal.console import Console, is_terminal
 from ..terminal.help import Page
 from ..terminal.shell import joined
+from .many.command import sweep_many
+from .many.options import FromFile, NameTemplate, Recursive
+from .many.request import ManySweepsRequest
 from .request import SweepRequest
 
 if TYPE_CHECKING:
-    from .session import SweepSession
+    from ..terminal.notices import Notices
 
 SUMMARY = "Try settings on a photo, side by side."
 SHOWN = "Grid"
 
 PHOTO = (
-    'The photo; "-" reads standard input. Asked for at a terminal where nothing at all is given. '
+    'Photos or folders; "-" reads standard input. Asked for at a terminal where nothing at all is given. '
     "(default a built-in sample photo)"
 )
 PROMPTS = f"What the pictures should look like, as for stylize. (default {SAMPLE_PROMPT})"
-OUTPUT = "The folder of the sweep. (default beside the photo, as photo-oil-painting-sweep)"
+OUTPUT = (
+    "The folder of the sweep; of several photos, the folder of a sweep each. "
+    "(default beside the photo, as photo-oil-painting-sweep)"
+)
 FORCE = "Start over where the folder holds a sweep with other settings."
 EACH = "A prompt of its own row or column; repeatable, in place of PROMPT, whose prompts are blended."
 BATCH = "How many pictures that differ in --lambda alone to make at once; auto takes what the memory allows."
 NO_GRID = "Leave out grid.png, which has a limit of size."
 DRY_RUN = "Say what would be made and what it costs, and make nothing."
-OPEN = "Open the page in the browser when the sweep is done."
+OPEN = "Open the page in the browser when the sweep is done; of several photos, the overview."
 PREVIEW = "Draw finished pictures in the terminal; needs 256 colours and UTF-8."
 NO_INPUT = "Never ask what to do next."
 
 
 def _read(name: str, value: str | bool) -> Any:
-    return parse_values(name, str(value)) if name in swept() else (parse(name, value),)
+    if name in swept():
+        return parse_values(name, str(value))
+    values = [part.strip() for part in re.split("[,:]", str(value))] if name in NOT_SWEPT else []
+    if len(values) > 1:
+        flag = options()[name].flag
+        raise UsageError(
+            f"{flag} {cut(str(value))} is several values, and all cells of a sweep have one {flag}.",
+            f"Sweep with {flag} {values[0][:20]}, and again, with another -o, with {flag} {values[1][:20]}.",
+        )
+    return (parse(name, value),)
 
 
 def _own_folder(given: Mapping[str, Any]) -> list[Path]:
@@ -75,7 +92,7 @@ def _own_folder(given: Mapping[str, Any]) -> list[Path]:
 PAGE = Page(
     (
         "diffstyler sweep photo.png woodcut --lambda 0:1:0.25",
-        'diffstyler sweep photo.png -p woodcut -p "pop art"',
+        "diffstyler sweep holiday/ woodcut --lambda 0:1:0.5 -o out/",
         "diffstyler sweep  # a sample photo, what tells most",
     ),
     (
@@ -102,6 +119,9 @@ def command(
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     each_prompt: Annotated[list[str] | None, prompt_option(SHOWN, EACH)] = None,
     batch: Annotated[str, option(SHOWN, BATCH, "--batch", takes="auto|N")] = "auto",
+    from_file: FromFile = None,
+    recursive: Recursive = False,
+    template: NameTemplate = None,
     no_grid: Annotated[bool, option(SHOWN, NO_GRID, "--no-grid")] = False,
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
@@ -124,9 +144,17 @@ def command(
     ranges = dict(settings)
     if each_prompt:
         ranges[PROMPT] = parse_prompts(list(map(readable, each_prompt)))
+    operands = sort_operands(
+        None if image is None else str(image),
+        prompts or (),
+        (),
+        call.state.arguments,
+        as_typed=as_typed and not each_prompt,
+        listed=from_file is not None,
+    )
     base = Request(
-        image=None if image is None else str(image),
-        prompts=tuple(map(readable, prompts or ())),
+        image=operands.photos[0] if operands.photos else None,
+        prompts=operands.blended,
         style_images=tuple(style_images or ()),
         palette=None if palette is None else str(palette),
         places=masks.places_of(mask, invert_mask, feather, regions, lambda_mask),
@@ -144,6 +172,20 @@ def command(
         grid=not no_grid,
         dry_run=dry_run,
     )
+    if operands.several or from_file is not None or recursive or template is not None:
+        listed = None if from_file is None else str(from_file)
+
+        def check() -> None:
+            _check_streams(call.console, request, show=show)
+
+        def complete(notices: Notices, each: SweepRequest) -> SweepRequest:
+            if not as_typed:
+                each = _meant(Reader(call.console, notices, call.may_ask), each)
+            return _completed(each, notices, sample=False)
+
+        sweeps = ManySweepsRequest(request, operands.photos, listed, recursive, template)
+        sweep_many(call, sweeps, operands, check, complete, as_typed=as_typed, show=show)
+        return
 
     from .session import SweepSession
 
@@ -152,7 +194,7 @@ def command(
     _check_streams(call.console, request, show=show)
     if not as_typed:
         every = dataclasses.replace(base, prompts=(*base.prompts, *ranges.get(PROMPT, ())))
-        check_operands(every, call.state.arguments)
+        check_operands(every, call.state.arguments, operands.photos)
         _check_style(base)
     if call.may_ask and not dry_run and request.is_bare():
         from ..stylize.questions import ask_missing
@@ -160,7 +202,7 @@ def command(
         request = dataclasses.replace(request, base=ask_missing(call.console, base, default=str(SAMPLE)))
     if not as_typed:
         request = _meant(Reader(call.console, session.notices, call.may_ask), request)
-    request = _completed(request, session).without_idle(call.lent)
+    request = _completed(request, session.notices).without_idle(call.lent)
     request.check()
     done = session.run(request)
     if done is not None and show:
@@ -192,20 +234,21 @@ def _meant(reader: Reader, request: SweepRequest) -> SweepRequest:
     return dataclasses.replace(request, ranges={**request.ranges, PROMPT: each})
 
 
-def _completed(request: SweepRequest, session: SweepSession) -> SweepRequest:
-    """The request with the sample photo, the sample prompt and the ranges that tell most, where it gives none."""
-    if request.base.image is None:
-        session.notices.add("No photo is given: this is the built-in sample photo (two macaws, by Steve Kelly).")
+def _completed(request: SweepRequest, notices: Notices, *, sample: bool = True) -> SweepRequest:
+    """The request with the sample prompt and the ranges that tell most, where it gives none; with the sample photo."""
+    if sample and request.base.image is None:
+        notices.add("No photo is given: this is the built-in sample photo (two macaws, by Steve Kelly).")
         request = request.with_base(image=str(SAMPLE))
     if not (request.base.asks() or PROMPT in request.ranges):
-        session.notices.add(f'No prompt is given: this is "{SAMPLE_PROMPT}".')
+        notices.add(f'No prompt is given: this is "{SAMPLE_PROMPT}".')
         request = request.with_base(prompts=(SAMPLE_PROMPT,))
     if "size" not in request.ranges:  # cells are the first pass of what `stylize` draws
         sizes = request.ranges.get("working_size", (default_of("working_size"),))
-        request = dataclasses.replace(request, ranges={**request.ranges, "size": sizes})
+        rest = {name: values for name, values in request.ranges.items() if name != "working_size"}
+        request = dataclasses.replace(request, ranges={**rest, "size": sizes})
     if not request.swept():
         request = request.with_default_ranges()
-        session.notices.add(f"Nothing is varied: this is {request.range_words()}.")
+        notices.add(f"Nothing is varied: this is {request.range_words()}.")
     return request
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..stylize.live import PHASES, PLAIN_SECONDS, about
 from ..terminal.console import Console
@@ -15,30 +15,47 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ...sweep.plan import Cell
-    from ...sweep.run import Progress, Runner
+    from ...sweep.run import Progress
+    from ...sweep.standing import Standing
 
-Show = Callable[["Progress"], None]
+
+class Show(Protocol):
+    """Is told of steps, and by `told` of cells that another process made or failed to make, by their index."""
+
+    def __call__(self, progress: Progress) -> None: ...
+
+    def told(self, cells: Sequence[int]) -> None: ...
 
 
 @contextmanager
-def display(console: Console, runner: Runner, *, preview: bool) -> Iterator[Show]:
+def display(console: Console, standing: Standing, *, preview: bool) -> Iterator[Show]:
     """The display that fits the console; `preview` draws finished cells too."""
     if console.quiet:
-        yield lambda progress: None
+        yield Silence()
     elif not console.live:
-        yield PlainLines(console, runner)
+        yield PlainLines(console, standing)
     else:
-        bars = Bars(console, runner, preview=preview)
+        bars = Bars(console, standing, preview=preview)
         with console.moving(bars.progress.live):
             yield bars
+
+
+class Silence:
+    """Says nothing."""
+
+    def __call__(self, progress: Progress) -> None:
+        pass
+
+    def told(self, cells: Sequence[int]) -> None:
+        pass
 
 
 class PlainLines:
     """A line for finished cells, with the time that is left, and now and then one between."""
 
-    def __init__(self, console: Console, runner: Runner) -> None:
+    def __init__(self, console: Console, standing: Standing) -> None:
         self._console = console
-        self._runner = runner
+        self._standing = standing
         self._began = self._printed_at = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -47,22 +64,26 @@ class PlainLines:
         if not finished and now - self._printed_at < PLAIN_SECONDS:
             return
         self._printed_at = now
-        words = [f"{len(self._runner.made)}/{len(self._runner.plan.possible)} cells"]
+        words = [f"{len(self._standing.made)}/{len(self._standing.plan.possible)} cells"]
         if not finished:
             words.append(f"{which(progress.cells)}: {PHASES[progress.phase].lower()} {progress.step}/{progress.steps}")
         if progress.work < 1:
             words.append(time_left(now - self._began, progress.work))
         self._console.say(", ".join(filter(None, words)))
 
+    def told(self, cells: Sequence[int]) -> None:
+        standing = self._standing
+        self._console.say(f"{len(standing.made)}/{len(standing.plan.possible)} cells")
+
 
 class Bars:
     """The bars; finished cells and the first estimate scroll up above them."""
 
-    def __init__(self, console: Console, runner: Runner, *, preview: bool) -> None:
+    def __init__(self, console: Console, standing: Standing, *, preview: bool) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console
-        self._runner = runner
+        self._standing = standing
         self._preview = preview
         self._began = time.monotonic()
         self._estimated = False
@@ -99,8 +120,15 @@ class Bars:
             self._estimated = True
             self._console.say(f"All in all {time_left(time.monotonic() - self._began, progress.work)}.")
 
+    def told(self, cells: Sequence[int]) -> None:
+        standing = self._standing
+        share = (len(standing.made) + len(standing.failed)) / len(standing.plan.possible)
+        self.progress.update(self._all, completed=share, state=self._count())
+        for index in cells:
+            self._console.say(f"cell {index + 1}: {'made' if index in standing.made else 'failed'}", "dim")
+
     def _count(self) -> str:
-        return f"{len(self._runner.made)}/{len(self._runner.plan.possible)} cells"
+        return f"{len(self._standing.made)}/{len(self._standing.plan.possible)} cells"
 
     def _thumbnails(self, cells: tuple[Cell, ...]) -> RenderableType:
         from rich.table import Table
@@ -116,7 +144,7 @@ class Bars:
     def _picture(self, cell: Cell) -> Image:
         from PIL import Image
 
-        with Image.open(self._runner.folder.place(cell)) as picture:
+        with Image.open(self._standing.folder.place(cell)) as picture:
             return picture.convert("RGB")
 
 

@@ -15,8 +15,9 @@ from ..terminal.ask import Dispatch, ask_name, confirm, pick, run_other
 from ..terminal.choose import Back
 from ..terminal.console import Console, escaped
 from ..terminal.errors import Left, explain
+from .account import Swept
 from .request import SweepRequest
-from .session import SweepSession, Swept
+from .session import SweepSession
 
 if TYPE_CHECKING:
     from ...config import StylizeConfig
@@ -35,7 +36,7 @@ def what_next(session: SweepSession, swept: Swept, dispatch: Dispatch) -> None:
     Ctrl-C in a run that began here comes back to the menu; at a question it leaves, as `Left`.
     """
     while True:
-        cells = swept.runner.plan.possible
+        cells = swept.standing.plan.possible
         middle = cells[len(cells) // 2]
         finer = closer(swept.request, middle.config, middle.prompts, Path("DIR")).range_words()
         doubled = Size.parse(middle.config.size).doubled
@@ -74,7 +75,7 @@ def _do(session: SweepSession, swept: Swept, answer: str, dispatch: Dispatch) ->
     elif answer == LARGER:
         run_other(session.console, larger(swept.request, cell).words(), dispatch)
     else:
-        folder = free_name(swept.runner.folder.path)
+        folder = free_name(swept.standing.folder.path)
         request = closer(swept.request, cell.config, cell.prompts, folder)
         if confirm(session.console, _finer_question(swept, request, cell)):
             session.console.say_command(request.command_words())
@@ -106,10 +107,10 @@ def _settings(request: SweepRequest) -> dict[str, tuple[object, ...]]:
 
 
 def _pick_cell(console: Console, swept: Swept) -> Cell:
-    rows = {}
-    for cell, row in zip(swept.runner.plan.cells, swept.rows, strict=True):
+    rows, axes = {}, swept.standing.plan.axes
+    for cell, row in zip(swept.standing.plan.cells, swept.rows, strict=True):
         if row["status"] == "done":
-            values = ", ".join(f"{axis.title} {axis.label(cell.values[axis.name])}" for axis in swept.runner.plan.axes)
+            values = ", ".join(f"{axis.title} {axis.label(cell.values[axis.name])}" for axis in axes)
             scores = f"CLIP {row['scores']['clip']:.1f}, content {row['scores']['content']:.2f}"
             star = " *" if row["pareto"] else ""
             rows[escaped(f"cell {row['cell']}: {values}  ({scores}{star})")] = cell
@@ -122,8 +123,8 @@ def _keep(session: SweepSession, swept: Swept, cell: Cell) -> None:
     from ...images.metadata import read_recipe
     from ...images.write import check_output, free_name, write_image
 
-    source = swept.runner.folder.place(cell)
-    default = free_name(swept.runner.folder.path.parent / f"{swept.runner.folder.path.name.removesuffix('-sweep')}.png")
+    source, folder = swept.standing.folder.place(cell), swept.standing.folder.path
+    default = free_name(folder.parent / f"{folder.name.removesuffix('-sweep')}.png")
     path = ask_name(session.console, default)
     check_output(path, [source])
     with Image.open(source) as picture:

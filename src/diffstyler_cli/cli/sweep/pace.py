@@ -6,7 +6,6 @@ import time
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from ...config import MachineConfig
 from ...pipeline.forecast import free_evaluations, guidance, mean_pixels
 from ..speeds import Part, estimate, learn, read_speeds
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from ...images import LoadedImage
     from ...sweep.plan import Plan
     from ...sweep.run import Progress
+    from ...sweep.standing import Standing
 
 
 def parts(plan: Plan, photo: LoadedImage, made: Collection[int] = ()) -> Iterator[Part]:
@@ -22,7 +22,7 @@ def parts(plan: Plan, photo: LoadedImage, made: Collection[int] = ()) -> Iterato
     for group in plan.groups:
         if any(cell.index not in made for batch in group.batches for cell in batch):
             yield "free", free_evaluations(group.config).work, pixels
-    for cells in plan.same:
+    for cells in plan.drawings:
         if any(cell.index not in made for cell in cells):
             yield guidance(cells[0].config), plan.cell_evaluations(cells[0]).work, pixels
 
@@ -30,11 +30,9 @@ def parts(plan: Plan, photo: LoadedImage, made: Collection[int] = ()) -> Iterato
 class Pace:
     """Measures a sweep while it runs, step by step. First steps, before which something is prepared, do not count."""
 
-    def __init__(self, plan: Plan, photo: LoadedImage, machine: MachineConfig) -> None:
-        self._plan = plan
-        self._photo = photo
-        self._machine = machine
-        self._pixels = mean_pixels(plan.config, photo)
+    def __init__(self, standing: Standing) -> None:
+        self._plan, self._photo, self._machine = standing.plan, standing.photo, standing.machine
+        self._pixels = mean_pixels(standing.plan.config, standing.photo)
         self._before = time.monotonic()
         self._spent: dict[str, tuple[float, float]] = {}
 

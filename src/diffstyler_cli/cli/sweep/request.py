@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...config import MachineConfig, StylizeConfig, options
 from ...naming import beginning, name_of, slug, text_of
@@ -17,6 +17,9 @@ from ..stylize import masks
 from ..stylize.request import Request, check, without_idle
 from ..stylize.typed import is_read_otherwise
 from ..terminal.shell import joined
+
+if TYPE_CHECKING:
+    from ...sweep.plan import Cell
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
@@ -74,6 +77,14 @@ class SweepRequest:
         """Every prompt that some cell has."""
         return tuple(self.ranges.get(PROMPT, self.base.prompts))
 
+    def asks(self) -> list[str]:
+        """Every prompt of the sweep, those of regions too."""
+        return [*self.prompts(), *masks.prompts(self.base.places)]
+
+    def command_of(self, cell: Cell) -> str:
+        """The `stylize` command that makes a cell."""
+        return self.for_cell(cell.config, cell.prompts).command_line()
+
     def for_cell(self, config: StylizeConfig, prompts: Sequence[str], **changes: Any) -> Request:
         """The `stylize` request that makes one cell."""
         machine = options(MachineConfig)
@@ -110,7 +121,7 @@ class SweepRequest:
         """
         if self.base.output is not None:
             return Path(self.base.output)
-        words = [parse_prompt(text).text for text in (*self.prompts(), *masks.prompts(self.base.places))]
+        words = [parse_prompt(text).text for text in self.asks()]
         words = words or [text_of(parse_style_image(path).path.stem) for path in self.base.style_images]
         photo = Path("picture" if self.base.image in (None, "-") else str(self.base.image))
         stem = beginning(text_of(photo.stem), 120)
