@@ -24,6 +24,7 @@ from ..options import (
     PIXELS,
     STYLE_IMAGE,
     TERMINAL,
+    auto_or_whole,
     frame_number,
     max_pixels,
     option,
@@ -31,7 +32,6 @@ from ..options import (
     prompt_argument,
     prompt_option,
     readable,
-    whole,
 )
 from ..scaffold import Call, scaffold
 from ..stylize import masks
@@ -168,7 +168,7 @@ def command(
     request = SweepRequest(
         base,
         ranges,
-        batch=None if batch == "auto" else whole("--batch", batch, low=1, high=MOST_CELLS, example=4),
+        batch=auto_or_whole("--batch", batch, high=MOST_CELLS, example=4),
         grid=not no_grid,
         dry_run=dry_run,
     )
