@@ -1,5 +1,5 @@
-"""Work of plain numbers for engines on Ray: photos name what happens to them. `python standin.py SCENARIO` runs one on a
-cluster of its own and prints as JSON what came of it."""
+"""Work of plain numbers for engines on Ray: photos name what happens to them. `python standin.py SCENARIO` runs one on
+a cluster of its own and prints as JSON what came of it."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -85,7 +86,7 @@ class Cluster:
         self.address = address or os.environ.get(VARIABLE) or LOCAL
         self.own = self.address == LOCAL
         self._folder = ""
-        _prepare(self.own or self.address.rpartition(":")[0] in _LOOPBACK)
+        _prepare(self.own, self.own or self.address.rpartition(":")[0] in _LOOPBACK)
         self.ray = load_ray()
         if not self.own:
             _ask(self.address)
@@ -169,9 +170,11 @@ def _of_cores(cores: Sequence[int], workers: int) -> Share:
     )
 
 
-def _prepare(loopback: bool) -> None:
+def _prepare(own: bool, loopback: bool) -> None:
     """Before Ray is imported: it reports nothing to its makers, and stays on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if own and "RAY_AUTH_MODE" not in os.environ:  # a key of its own, in place of one that Ray would leave in the home
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     if loopback:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
@@ -221,5 +224,8 @@ def _unanswered(address: str, error: Exception) -> DiffStylerError:
         )
     if isinstance(error, ImportError):
         return UsageError(f"An address with ray:// needs more of Ray: {reason}", 'pip install "ray[client]"')
+    if "Failed to connect" in reason:
+        advice = "If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; it must have the same Ray."
+        return ClusterError(f"{address} answers, but not as a Ray cluster that lets this process in.", advice)
     where = "No Ray cluster is found here" if address == "auto" else f"No Ray cluster answers at {address}"
     return ClusterError(f"{where}: {reason}", "Start one with ray start --head, or leave --address out.")

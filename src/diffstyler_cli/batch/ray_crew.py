@@ -17,12 +17,13 @@ from .ray_cluster import Cluster, ClusterError
 from .ray_worker import Lot, Ready, Trouble
 
 STARTS = 3
-"""How many workers in a row may be lost at one place before they are ready."""
+"""How many workers in a row may be lost at one place before they are ready; the next one waits for `PAUSE` seconds."""
+PAUSE = 60.0
 PATIENCE = 15.0
 """Seconds after which somebody is told what the run waits for."""
 LAST_WORDS = 10.0
 """Seconds in which workers end what they write when the run is cut short."""
-OPEN, IDLE, BEGIN, TAKE = "open", "idle", "begin", "take"
+OPEN, IDLE, BEGIN, TAKE, GONE = "open", "idle", "begin", "take", "gone"
 
 
 @dataclass
@@ -58,6 +59,8 @@ class Place:
     node: str = ""
     name: str = ""
     starts: int = 0
+    due: float = 0.0
+    """When another one starts where none is."""
     hand: dict[int, Held] = field(default_factory=dict)
     alone: bool = False
     """It has one job that a worker was lost with, and gets no other."""
@@ -106,15 +109,18 @@ class Crew:
                 names[place.name] = names.get(place.name, 0) + 1
         return names
 
-    def answers(self, seconds: float | None) -> list[tuple[Place, Lot | Lost]]:
+    def answers(self, seconds: float) -> list[tuple[Place, Lot | Lost]]:
         """What workers have to say of jobs, after so many seconds at most; those that are lost are followed by others.
 
         Raises what is wrong with the work, `ClusterError` where none is left.
         """
         ray = self._cluster.ray
+        for place in self.places:
+            if place.step == GONE and place.due <= time.monotonic() and not self._ending:
+                self._start(place)
         waited = {place.answer: place for place in self.places if place.answer is not None}
         if not waited:
-            time.sleep(seconds or 0)
+            time.sleep(min(1.0, seconds))
             return []
         ready, _ = ray.wait(list(waited), num_returns=1, timeout=seconds)
         if ready and len(waited) > 1:
@@ -170,7 +176,7 @@ class Crew:
 
     # --- inside ------------------------------------------------------------------------------------------------------
     def _start(self, place: Place) -> None:
-        place.actor, place.node, place.name, place.alone = self._make(), "", "", False
+        place.actor, place.alone = self._make(), False
         place.step, place.answer = OPEN, place.actor.open.remote()
 
     def _begin(self, place: Place) -> None:
@@ -224,17 +230,16 @@ class Crew:
         node = bool(place.node) and ("node has died" in str(error) or not self._cluster.lives(place.node))
         lost = Lost(reason, node, isinstance(error, exceptions.OutOfMemoryError))
         what = f"A node, {place.name}," if node else f"A worker{f' on {place.name}' if place.name else ''}"
-        if place.step in (OPEN, BEGIN) and not self._ending:
-            place.starts += 1
-            if place.starts >= STARTS:
-                self.places.remove(place)
-                if not self.places:
-                    raise ClusterError(f"No worker gets ready: {reason}", "Give --workers fewer, or look at the nodes.")
-                return lost
         if self._ending:
             return lost
-        self._say(f"{what} was lost; what it had in hand is tried again.")
-        self._start(place)
+        if place.step in (OPEN, BEGIN):
+            place.starts += 1
+            if all(other.starts >= STARTS for other in self.places):
+                raise ClusterError(f"No worker gets ready: {reason}", "Look at the nodes, or give fewer --workers.")
+        else:
+            self._say(f"{what} was lost; what it had in hand is tried again.")
+        place.step, place.due = GONE, time.monotonic() + (PAUSE if place.starts >= STARTS else 0)
+        place.node = place.name = ""
         return lost
 
 

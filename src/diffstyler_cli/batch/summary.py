@@ -57,6 +57,11 @@ class Summary:
                 found.append(float(total))
         return found
 
+    def nodes(self) -> dict[str, int]:
+        """How many pictures each node of a cluster has made."""
+        names = (row.get("node") for row in self.done)
+        return dict(sorted(Counter(name for name in names if isinstance(name, str)).items()))
+
     def place(self, row: Mapping[str, Any]) -> Path:
         """A picture's file. Only those of the folder are looked at, whatever the manifest says."""
         path = self.folder / name_of(str(row.get("file", "")).replace("\0", "/"))
@@ -73,6 +78,7 @@ class Summary:
             "failed": len(self.failed),
             "failures": [{"code": code, "kind": kind, "pictures": count} for code, kind, count in self.kinds()],
             "seconds": {"sum": round(sum(seconds), 3), "mean": round(sum(seconds) / max(1, len(seconds)), 3)},
+            "nodes": self.nodes(),
             "pictures": list(self.pictures.values()),
         }
 

@@ -181,8 +181,6 @@ class ManySession:
 
     def _begin(self, request: ManyRequest, work: StylizeWork) -> None:
         """Makes the folder and notes the run. Raises `OutputError`."""
-        from ....images.write import remove_stale
-
         folder = request.folder
         if folder is None:
             return
@@ -207,13 +205,14 @@ class ManySession:
             raise OutputError(
                 f"The folder {str(folder)!r} cannot be written to: {error.strerror}.", "Give another with -o."
             ) from error
-        for place, _, _ in os.walk(folder):
-            remove_stale(Path(place))
+        _tidy(folder)
 
     def _end(self, request: ManyRequest) -> None:
         account, folder = self.account, request.folder
         if self._manifest is None or folder is None:
             return
+        if request.cluster is not None:
+            _tidy(folder)  # after workers that were lost
         seconds = time.monotonic() - account.began
         with suppress(OSError):  # a full disk: what ended the run is said instead
             self._manifest.add("end", {"process": os.getpid(), **account.counts, "seconds": round(seconds, 3)})
@@ -230,3 +229,11 @@ class ManySession:
             f"{account.counts[FAILED]} of {count} pictures failed{where}.",
             "Mend or leave out those photos; --retry-failed tries them again.",
         )
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what killed processes left on the way to its name."""
+    from ....images.write import remove_stale
+
+    for place, _, _ in os.walk(folder):
+        remove_stale(Path(place))
