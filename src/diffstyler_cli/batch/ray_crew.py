@@ -19,8 +19,9 @@ from .ray_worker import Lot, Ready, Trouble
 STARTS = 3
 """How many workers in a row may be lost at one place before they are ready; the next one waits for `PAUSE` seconds."""
 PAUSE = 60.0
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds after which somebody is told what the run waits for."""
+WAITING = "No worker is ready yet: models are being loaded, or the cluster has no room at the moment."
 LAST_WORDS = 10.0
 """Seconds in which workers end what they write when the run is cut short."""
 OPEN, IDLE, BEGIN, TAKE, GONE = "open", "idle", "begin", "take", "gone"
@@ -91,7 +92,7 @@ class Crew:
             self.answers(1.0)
             if self.first is None and time.monotonic() > told:
                 told = float("inf")
-                self._say("No worker is ready yet: the models are loaded, or the cluster has no room.")
+                self._say(WAITING)
         return self.first
 
     def begin(self) -> None:
