@@ -25,9 +25,10 @@ from ...terminal.notices import Notices
 from ..reading import read_palette, read_styles
 from ..session import DRAWN_SEEDS, doubts
 from .account import ManyAccount
-from .cluster import LOCAL, RAY, engine_on, open_on
+from .cluster import LOCAL, RAY
 from .live import Display, display
 from .plan import Plan, check_folder, find, make_plan, seconds_of, without_results
+from .remote import engine_on, open_on
 from .request import ManyRequest
 from .resident import Reads, jobs_of
 from .work import StylizeWork
