@@ -222,8 +222,8 @@ def _unanswered(address: str, error: Exception) -> DiffStylerError:
         return ClusterError(
             f"Ray did not start here: {reason}", "Leave --engine ray out, or run it again with --debug."
         )
-    if isinstance(error, ImportError):
-        return UsageError(f"An address with ray:// needs more of Ray: {reason}", 'pip install "ray[client]"')
+    if "ray[client]" in reason:
+        return UsageError("An address with ray:// needs more of Ray.", 'Install it: pip install "ray[client]"')
     if "Failed to connect" in reason:
         advice = "If it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; it must have the same Ray."
         return ClusterError(f"{address} answers, but not as a Ray cluster that lets this process in.", advice)

@@ -63,17 +63,21 @@ def open_on(
     account.cluster["workers"] = engine.places
     account.at = lambda: _at(engine)
     where = f"{facts['device']}, {facts['dtype']}"
-    count = f"{engine.places} worker{'s' * (engine.places != 1)}"
+    count = _workers(engine.places)
     console.say(f"{facts['models']} models on {where}; {count}, the first after {ready.seconds:.1f} s", "dim")
 
 
 def _at(engine: RayEngine) -> str:
-    """Who is at work: "3 of 4 workers: a, b (2)"."""
+    """Who is at work: "3 of 4 workers: a, b (2)"; nothing afterwards."""
     names = engine.workers()
     there = sum(names.values())
     told = ", ".join(name if count == 1 else f"{name} ({count})" for name, count in sorted(names.items()))
-    of = "" if there == engine.places else f" of {engine.places}"
-    return f"{there}{of} workers{f': {told}' if told else ''}"
+    of = "" if there == engine.places else f"{there} of "
+    return f"{of}{_workers(engine.places)}{f': {told}' if told else ''}" if engine.places else ""
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' * (count != 1)}"
 
 
 def _files(request: ManyRequest, work: StylizeWork, paths: Mapping[str, Any]) -> dict[str, str]:
