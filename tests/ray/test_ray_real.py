@@ -148,8 +148,13 @@ def test_a_run_on_a_cluster_of_its_own_is_the_local_one(tmp_path: Path, monkeypa
     for name, content in (("cut.png", data[: len(data) // 3]), ("empty.jpg", b""), ("page.png", b"<html></html>")):
         Path("photos", name).write_bytes(content)
     os.symlink("nothing", "photos/link.png")
-    here = stylize("-o", "here")
-    there = stylize("-o", "there", "--engine", "ray", "--workers", "2", HOME=str(tmp_path))
+    import diffstyler_cli
+
+    built_in = Path(diffstyler_cli.__file__).parent / "models/lite/weights/art.safetensors"
+    shutil.copy(built_in, "own.safetensors")
+    more = ("--art-weights", "own.safetensors", "--style-image", "photos/002.png:2", "--palette", "photos/003.png")
+    here = stylize("-o", "here", *more)
+    there = stylize("-o", "there", *more, "--engine", "ray", "--workers", "2", HOME=str(tmp_path))
     assert (here.returncode, there.returncode) == (6, 6), there.stderr
     assert_same("here", "there")
     assert sorted(there.stdout.split()) == [f"there/{number:03d}-oil-painting.png" for number in range(6)]
@@ -160,7 +165,7 @@ def test_a_run_on_a_cluster_of_its_own_is_the_local_one(tmp_path: Path, monkeypa
     assert not (tmp_path / ".ray").exists(), "Ray leaves nothing in the home"
     assert "--engine ray --workers 2" in next(line for line in said if line.startswith("Same again: "))
     for folder, words in (("here", ("--engine", "ray")), ("there", ())):  # either goes on where the other was
-        again = stylize("-o", folder, *words)
+        again = stylize("-o", folder, *more, *words)
         assert (again.returncode, again.stdout) == (6, ""), again.stderr
     report = subprocess.run(
         [*STYLIZE[:-1], "inspect", "there", "--json"], capture_output=True, text=True, env=environment()
@@ -199,6 +204,11 @@ def test_twenty_workers_killed_and_the_set_is_that_of_a_run_that_nobody_disturbe
 def test_a_node_that_is_lost_leaves_the_run_to_the_other(nodes: TwoNodes) -> None:
     made_photos(60)
     assert stylize("-o", "whole").returncode == 0
+    full = [*STYLIZE, "photos", "oil painting", "--models", "full", *nodes.words, "-o", "none"]
+    failed = subprocess.run(full, capture_output=True, text=True, env=environment(**TOKEN), timeout=120)
+    assert failed.returncode == 4, failed.stderr
+    assert re.search("error: Node [ab]: The full models are incomplete", failed.stderr)
+    assert not Path("none").exists()
     command = [*STYLIZE, "photos", "oil painting", *TINY, *nodes.words, "-o", "out"]
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**TOKEN)

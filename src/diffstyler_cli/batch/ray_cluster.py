@@ -101,9 +101,11 @@ class Cluster:
         try:
             with _quiet():
                 self.ray.init(address=self.address, **settings)
-        except Exception as error:
+        except BaseException as error:
             self.close()
-            raise _unanswered(self.address, error) from error
+            if isinstance(error, Exception):
+                raise _unanswered(self.address, error) from error
+            raise
 
     def close(self) -> None:
         """Ends what was started: workers die with it."""
