@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import QUICK, Outcome
+from cli_harness import QUICK, Outcome, environment
 
 from diffstyler_cli.batch.ray_cluster import Cluster, Need, Share
 from diffstyler_cli.errors import UsageError
@@ -68,6 +69,12 @@ def test_without_ray_the_message_names_the_extra(cli: Cli, photos: Path, monkeyp
     assert outcome.code == 2
     assert 'pip install "diffstyler-cli[ray]"' in outcome.err
     assert not Path("out").exists()
+
+
+def test_nothing_imports_ray_before_it_is_asked_for() -> None:
+    modules = ("batch.ray_engine", "batch.ray_worker", "cli.stylize.many.remote", "cli.app")
+    code = f"import sys, {', '.join(f'diffstyler_cli.{name}' for name in modules)}; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0
 
 
 def test_an_address_where_nobody_is_ends_at_once(cli: Cli, photos: Path) -> None:
