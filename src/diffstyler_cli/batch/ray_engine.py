@@ -120,6 +120,9 @@ class _Run:
         """Jobs that a worker has in hand at a time."""
         self._deaf = False
         """Whether who listens has raised."""
+        self._late: list[Outcome] = []
+        """Of `_place`, heard of and to be told of: an interruption may come between."""
+        self._place = Place()
 
     def through(self) -> None:
         """Until every job is told of."""
@@ -135,7 +138,7 @@ class _Run:
                     self._heard(place, value)
         finally:
             self._coming.stop.set()
-            if self._held():
+            if self._held() or self._late:
                 self._last_words()
         if self._coming.error is not None:
             raise self._coming.error
@@ -179,10 +182,10 @@ class _Run:
         if isinstance(value, Lost):
             self._lost(place, value)
             return
-        for outcome in value.outcomes:
-            held = place.hand.pop(outcome.job.number, None)
-            if held is not None:
-                self._told(place, outcome)
+        self._late = [outcome for outcome in value.outcomes if place.hand.pop(outcome.job.number, None) is not None]
+        self._place = place
+        while self._late:
+            self._told(place, self._late.pop(0))
         if not place.hand:
             place.alone = False
         if value.error is not None:
@@ -193,7 +196,7 @@ class _Run:
             outcome = dataclasses.replace(outcome, facts={**outcome.facts, "node": place.name})
         try:
             self._tell(outcome)
-        except BaseException:
+        except Exception:
             self._deaf = True
             raise
 
@@ -218,11 +221,12 @@ class _Run:
 
     def _last_words(self) -> None:
         """What is made already is written and told of before the run ends by an error or an interruption."""
-        for place, lot in self._crew.stop():
-            for outcome in lot.outcomes:
-                if not self._deaf:
-                    with suppress(Exception):
-                        self._told(place, outcome)
+        late = [(self._place, outcome) for outcome in self._late]
+        late += [(place, outcome) for place, lot in self._crew.stop() for outcome in lot.outcomes]
+        for place, outcome in late:
+            if not self._deaf:
+                with suppress(Exception):
+                    self._told(place, outcome)
 
 
 class _Coming:
