@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...terminal.console import Console
@@ -33,7 +34,7 @@ def engine_on(request: ManyRequest, work: StylizeWork, jobs: Iterable[Job] | Non
     device = request.base.machine().device
     need = Need({"cuda": True, "auto": None}.get(device, False), CORES[work.model_set], MEMORY[work.model_set])
     settings = read_settings(paths=request.base.weights)
-    folder = "" if request.folder is None or "://" in str(request.base.output) else os.path.abspath(request.folder)
+    folder = os.path.abspath(request.folder) if isinstance(request.folder, Path) else ""
     return RayEngine(
         asked.address,
         asked.workers,
