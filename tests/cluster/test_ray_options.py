@@ -58,6 +58,11 @@ def test_one_photo_on_a_cluster_needs_a_folder(cli: Cli, photo: Path) -> None:
     assert (outcome.code, "is the name of one picture" in outcome.err) == (2, True)
 
 
+def test_the_memory_of_this_process_is_no_place_for_workers(cli: Cli, photos: Path) -> None:
+    outcome = cli("stylize", "photos", "oil", "-o", "memory://out", "--engine", "ray")
+    assert (outcome.code, "memory:// is the memory of this process" in outcome.err) == (2, True), outcome.err
+
+
 def test_the_local_engine_may_be_named(cli: Cli, photos: Path) -> None:
     assert cli("stylize", "photos", "oil", "-o", "out", "--engine", "local", *QUICK).code == 0
     assert cli("stylize", "photo.png", "oil", "-o", "one.png", "--engine", "local", *QUICK).code == 0

@@ -124,6 +124,11 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
             f"Say which: {line} -o {FOLDER}" if not names_output(typed) else "Give -o a folder.",
         ),
         (
+            request.cluster is not None and any(word.startswith("memory:") for word in (*photos, str(base.output))),
+            "memory:// is the memory of this process, which the workers of --engine ray do not see.",
+            "Give paths on a file system that all nodes share, or other addresses.",
+        ),
+        (
             base.output is None and not request.streamed,
             "Several pictures need a folder to go to.",
             f"Say which: {line} -o {FOLDER}" if not names_output(typed) else "Give -o a folder.",
