@@ -40,6 +40,13 @@ ELSEWHERE = {
     'diffstyler stylize photo.png "oil painting" --lambda 0.6 --art-weights lite-training/art.safetensors': (
         "needs trained weights: tests/training/test_own_art.py"
     ),
+    'diffstyler stylize holiday/ "watercolor" -o out/ --engine ray': "needs Ray: tests/cluster/test_ray_real.py",
+    'diffstyler stylize holiday/ "watercolor" -o out/ --engine ray --address head:6379': (
+        "needs a cluster: tests/cluster/test_ray_real.py with two nodes"
+    ),
+    'diffstyler stylize holiday/ "watercolor" -o out/ --engine ray --address head:6379 --workers 40': (
+        "needs a cluster: tests/cluster/test_ray_real.py likewise"
+    ),
 }
 """Lines that cannot run here, and where what they say is tested."""
 

@@ -68,6 +68,11 @@ class Summary:
         place = self.place(row)
         return self._states.there(place.text) if isinstance(place, Url) else place.is_file()
 
+    def nodes(self) -> dict[str, int]:
+        """How many pictures each node of a cluster has made."""
+        names = (row.get("node") for row in self.done)
+        return dict(sorted(Counter(name for name in names if isinstance(name, str)).items()))
+
     def place(self, row: Mapping[str, Any]) -> Place:
         """A picture's file. Only those of the folder are looked at, whatever the manifest says."""
         if isinstance(self.folder, Url):
@@ -87,6 +92,7 @@ class Summary:
             "failed": len(self.failed),
             "failures": [{"code": code, "kind": kind, "pictures": count} for code, kind, count in self.kinds()],
             "seconds": {"sum": round(sum(seconds), 3), "mean": round(sum(seconds) / max(1, len(seconds)), 3)},
+            "nodes": self.nodes(),
             "pictures": list(self.pictures.values()),
         }
 

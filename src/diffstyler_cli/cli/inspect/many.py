@@ -38,6 +38,7 @@ def report(summary: Summary) -> RenderableType:
         ("models", brief(last.get("models")) if last.get("models") else ""),
         ("seed", brief(last.get("seed")) if type(last.get("seed")) is int else ""),
         ("time", _time(seconds)),
+        ("nodes", _nodes(summary)),
         ("command", brief(last.get("command"), 400) if last.get("command") else ""),
     ]
     parts: list[RenderableType] = [head, facts_grid(rows)]
@@ -69,6 +70,11 @@ def write_pages(job: Job) -> None:
     job.account.fields = {"pages": [str(path) for path in written]}
     for path in written:
         job.console.written(path)
+
+
+def _nodes(summary: Summary) -> str:
+    names = [f"{brief(name, 40)} {count}" for name, count in summary.nodes().items()]
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
 def _photo(row: dict[str, Any]) -> Any:

@@ -36,9 +36,21 @@ from ..terminal.console import is_terminal
 from ..terminal.help import Page
 from ..terminal.shell import joined as shell_words
 from . import masks
+from .many.cluster import cluster_of
 from .many.command import ManyRequest, stylize_many
 from .many.operands import read_prompts, sort_operands
-from .many.options import Batch, Each, FromFile, NameTemplate, PromptFile, Recursive, RetryFailed
+from .many.options import (
+    Address,
+    Batch,
+    Each,
+    EngineName,
+    FromFile,
+    NameTemplate,
+    PromptFile,
+    Recursive,
+    RetryFailed,
+    Workers,
+)
 from .operands import check_operands, only_a_style
 from .request import Request, check, without_idle
 from .wording import Reader
@@ -129,6 +141,9 @@ def command(
     template: NameTemplate = None,
     batch: Batch = None,
     retry: RetryFailed = False,
+    engine: EngineName = None,
+    address: Address = None,
+    workers: Workers = None,
     list_styles: Annotated[bool, option(TERMINAL, LIST_STYLES, "--list-styles")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
     settings: Mapping[str, Any],
@@ -184,10 +199,11 @@ def command(
     several = operands.several or from_file is not None
     if batch is not None and not several:
         raise UsageError("--batch has no effect with one photo.", "Leave it out.")
-    if several or each or recursive or template is not None or retry:
+    cluster = cluster_of(engine, address, workers)
+    if several or each or recursive or template is not None or retry or cluster is not None:
         listed = None if from_file is None else str(from_file)
         at_once = auto_or_whole("--batch", batch, high=MOST_AT_ONCE, example=4)
-        many = ManyRequest(request, operands.photos, listed, recursive, each, template, retry, at_once)
+        many = ManyRequest(request, operands.photos, listed, recursive, each, template, retry, at_once, cluster)
         stylize_many(call, many, operands, as_typed=as_typed, show=show, interactive=interactive)
         return
 

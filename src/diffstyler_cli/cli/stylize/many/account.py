@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ....batch.jobs import DONE, FAILED, SKIPPED, Outcome
@@ -27,6 +28,10 @@ class ManyAccount:
         self.seed: int | None = None
         self.plan: dict[str, Any] | None = None
         """Of a dry run: the files that would be written, and the seconds."""
+        self.cluster: dict[str, Any] = {}
+        """What workers elsewhere say of their models."""
+        self.at: Callable[[], str] | None = None
+        """Tells who is at work, where it is not this process."""
         self.began = time.monotonic()
         self.running = False
         self.size = (1, 1)
@@ -60,6 +65,7 @@ class ManyAccount:
             "version": __version__,
             "ok": failure is None,
             **self._models.facts(),
+            **self.cluster,
             "notices": self._notices.texts,
             "folder": None if self.folder is None else str(self.folder),
             "seed": self.seed,

@@ -80,7 +80,7 @@ class Board:
             console=console.rich, auto_refresh=False, expand=True,
         )  # fmt: skip
         self._all = self._bar.add_task("Pictures", total=account.total, told="")
-        self._one = self._bar.add_task("", total=1, told="")
+        self._one = self._bar.add_task("", total=1, told="", visible=account.at is None)
 
     def step(self, job: Job, event: Progress) -> None:
         self._at = without_secrets(job.photo)
@@ -110,7 +110,7 @@ class Board:
             words.append(f"{60 / pace:.3g} a minute")
             if account.total is not None and account.total > through:
                 words.append(f"about {duration(pace * (account.total - through))} left")
-        at = Text(escaped(self._at), "dim", overflow="ellipsis", no_wrap=True)
+        at = Text(escaped(self._at if account.at is None else account.at()), "dim", overflow="ellipsis", no_wrap=True)
         return Group(self._bar.get_renderable(), Text(", ".join(words)), at)
 
     def _pace(self) -> float | None:

@@ -16,6 +16,7 @@ from ....remote import Place, place_of
 from ...terminal.shell import joined
 from ..operands import FOLDER, names_output
 from ..request import Request, check
+from .cluster import ClusterRequest
 
 if TYPE_CHECKING:
     from ...scaffold import Call
@@ -35,6 +36,7 @@ class ManyRequest:
         template: how pictures are called; None for the usual way.
         retry: also those that failed before.
         batch: how many pictures are made at once; None for what pays on the machine.
+        cluster: where they are made, with --engine ray; None for this process.
     """
 
     base: Request
@@ -45,6 +47,7 @@ class ManyRequest:
     template: str | None = None
     retry: bool = False
     batch: int | None = None
+    cluster: ClusterRequest | None = None
 
     @property
     def streamed(self) -> bool:
@@ -87,10 +90,11 @@ class ManyRequest:
         listed = [] if self.from_file is None else ["--from-file", self.from_file]
         flags = ["--recursive"] * self.recursive + ["--each"] * self.each
         at_once = [] if self.batch is None else ["--batch", str(self.batch)]
+        where = [] if self.cluster is None else self.cluster.words()
         named = [] if self.template is None else [OPTION, self.template]
         photos = [f"./{word}" if word.startswith("-") else without_secrets(word) for word in self.photos]
         as_typed = ["--as-typed"] * self.base.reads_otherwise()
-        return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *at_once, *as_typed, *words]
+        return ["diffstyler", command, *photos, *said, *listed, *flags, *named, *at_once, *where, *as_typed, *words]
 
     def command_line(self, seed: int | None) -> str:
         """The same, shell-quoted, as UTF-8 text."""
@@ -114,6 +118,16 @@ def check_many(call: Call, request: ManyRequest, *, show: bool, interactive: boo
             "Give the one or the other.",
         ),
         (base.output == "-", "-o - can hold one picture, not several.", "Give -o a folder."),
+        (
+            request.cluster is not None and base.output is None and not request.streamed,
+            "--engine ray writes into a folder, also of one photo.",
+            f"Say which: {line} -o {FOLDER}" if not names_output(typed) else "Give -o a folder.",
+        ),
+        (
+            request.cluster is not None and any(word.startswith("memory:") for word in (*photos, str(base.output))),
+            "memory:// is the memory of this process, which the workers of --engine ray do not see.",
+            "Give paths on a file system that all nodes share, or other addresses.",
+        ),
         (
             base.output is None and not request.streamed,
             "Several pictures need a folder to go to.",

@@ -6,8 +6,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,10 @@ from ...terminal.notices import Notices
 from ..reading import read_palette, read_styles
 from ..session import DRAWN_SEEDS, doubts
 from .account import ManyAccount
+from .cluster import LOCAL, RAY
 from .live import Display, display
 from .plan import Plan, check_folder, find, make_plan, seconds_of, without_results
+from .remote import engine_on, open_on
 from .request import ManyRequest
 from .resident import Reads, jobs_of
 from .work import StylizeWork
@@ -94,15 +96,16 @@ class ManySession:
         account = self.account
         for outcome in plan.known:
             account.count(outcome)
-        machine = resolve(request.base.machine(), request.base.weights).config
-        seconds = seconds_of(plan.todo, request, work, machine)
+        elsewhere = request.cluster is not None
+        machine = None if elsewhere else resolve(request.base.machine(), request.base.weights).config
+        seconds = None if machine is None else seconds_of(plan.todo, request, work, machine)
         photos = len({job.photo for job in plan.todo})
         there = f"; {account.told()}" if plan.known else ""
         told = "drawn" if drawn else str(account.seed)
         of = "1 photo" if photos == 1 else f"{photos} photos"
         self.console.say(f"A dry run: nothing is made. {len(plan.todo)} pictures of {of} to make, seed {told}{there}")
-        self.console.say(machine_line(machine))
-        if plan.todo:
+        self.console.say(f"{work.model_set} models on a Ray cluster" if machine is None else machine_line(machine))
+        if plan.todo and not elsewhere:
             about = NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models"
             self.console.say(about)
         account.plan = {
@@ -116,31 +119,47 @@ class ManySession:
     def _carry_out(self, request: ManyRequest, work: StylizeWork, plan: Plan | None, jobs: Iterable[Job]) -> None:
         """Makes the pictures of the jobs, which are the plan's, or without one those that come."""
         account, console = self.account, self.console
-        if plan is None or plan.todo:
-            stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
-            prompts = request.base.all_prompts()
-            self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
-            seconds = seconds_of(plan.todo if plan else (), request, work, stylizer.networks.machine)
-            if plan is not None and seconds is not None and seconds > TELL:
-                console.say(f"About {duration(seconds)} for {len(plan.todo)} pictures", "dim")
-        self._begin(request, work)
-        account.running = True
-        try:
-            with display(console, account) as shown:
-                for outcome in () if plan is None else plan.known:
-                    self._tell(outcome, shown)
-                if account.counts[SKIPPED] and account.total is not None:
-                    console.say(f"{account.counts[SKIPPED]} of {account.total} pictures are there already.")
-                work.watch = shown.step
-                engine = self._engine or LocalEngine(work.at_once() if plan is None or plan.todo else 1)
-                engine.run(jobs, work, lambda outcome: self._tell(outcome, shown))
-        finally:
-            self._end(request)
+        with self._engine_for(request, work, plan) as engine:
+            self._begin(request, work)
+            account.running = True
+            try:
+                with display(console, account) as shown:
+                    for outcome in () if plan is None else plan.known:
+                        self._tell(outcome, shown)
+                    if account.counts[SKIPPED] and account.total is not None:
+                        console.say(f"{account.counts[SKIPPED]} of {account.total} pictures are there already.")
+                    work.watch = shown.step
+                    engine.run(jobs, work, lambda outcome: self._tell(outcome, shown))
+            finally:
+                self._end(request)
         console.say(f"{account.told()}{'' if request.folder is None else f', in {request.folder}'}")
         if account.counts[DONE]:
             console.say_command(request.command_words(account.seed), "Same again: ")
         if account.counts[FAILED]:
             raise self._some_failed(request)
+
+    @contextmanager
+    def _engine_for(self, request: ManyRequest, work: StylizeWork, plan: Plan | None) -> Iterator[Engine]:
+        """The engine, with models where there is something to do. Raises what is wrong with them, or with prompts."""
+        console = self.console
+        if plan is not None and not plan.todo:
+            yield self._engine or LocalEngine(1)
+            return
+        if request.cluster is not None:
+            remote = engine_on(request, work, None if plan is None else plan.todo, console)
+            try:
+                open_on(remote, work, request, console, self.notices, self.account)
+                yield remote
+            finally:
+                remote.close()
+            return
+        stylizer = self.models.load(request.base.machine(), request.base.weights, console, self.notices)
+        prompts = request.base.all_prompts()
+        self.notices.add(stylizer.check_prompts(prompts) if prompts else [])
+        seconds = seconds_of(plan.todo if plan else (), request, work, stylizer.networks.machine)
+        if plan is not None and seconds is not None and seconds > TELL:
+            console.say(f"About {duration(seconds)} for {len(plan.todo)} pictures", "dim")
+        yield self._engine or LocalEngine(work.at_once())
 
     def _tell(self, outcome: Outcome, shown: Display) -> None:
         """Into the account, the manifest and onto the screen; by one thread at a time."""
@@ -166,8 +185,6 @@ class ManySession:
 
     def _begin(self, request: ManyRequest, work: StylizeWork) -> None:
         """Makes the folder and notes the run. Raises `OutputError`."""
-        from ....images.write import remove_stale
-
         folder = request.folder
         if folder is None:
             return
@@ -185,6 +202,7 @@ class ManySession:
                     "seed": self.account.seed,
                     "pictures": self.account.total,
                     "models": work.model_set,
+                    "engine": LOCAL if request.cluster is None else RAY,
                     "command": request.command_line(self.account.seed),
                 },
             )
@@ -192,13 +210,14 @@ class ManySession:
             raise OutputError(
                 f"The folder {str(folder)!r} cannot be written to: {error.strerror}.", "Give another with -o."
             ) from error
-        for place, _, _ in os.walk(folder) if isinstance(folder, Path) else ():
-            remove_stale(Path(place))
+        _tidy(folder)
 
     def _end(self, request: ManyRequest) -> None:
         account, folder = self.account, request.folder
         if self._manifest is None or folder is None:
             return
+        if request.cluster is not None:
+            _tidy(folder)  # after workers that were lost
         seconds = time.monotonic() - account.began
         with suppress(OSError, OutputError):  # a full disk: what ended the run is said instead
             self._manifest.add("end", {"process": os.getpid(), **account.counts, "seconds": round(seconds, 3)})
@@ -215,3 +234,11 @@ class ManySession:
             f"{account.counts[FAILED]} of {count} pictures failed{where}.",
             "Mend or leave out those photos; --retry-failed tries them again.",
         )
+
+
+def _tidy(folder: Place) -> None:
+    """Removes what killed processes left on the way to its name; at an address nothing is left."""
+    from ....images.write import remove_stale
+
+    for place, _, _ in os.walk(folder) if isinstance(folder, Path) else ():
+        remove_stale(Path(place))

@@ -16,10 +16,11 @@ from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import Known, state_of
 from ....batch.states import NOW, States
 from ....config import MachineConfig, StylizeConfig, options
-from ....errors import DiffStylerError, OutputError, UsageError
+from ....errors import DiffStylerError, OutputError, UsageError, WeightsError
 from ....images.read import MAX_PIXELS
 from ....naming import text_of, without_secrets
 from ....remote import Place, Unreachable, Unwritable, Url, exists, is_url, place_of
+from ....roles import ROLES
 from ...models import LoadedModels
 from ...speeds import LATEST
 from ...terminal.console import Console
@@ -128,6 +129,7 @@ class StylizeWork:
         self.retry = retry
         self.batch = batch
         self.model_set = models.chosen(base.machine(), base.weights)
+        self.weights = {key: f"{path}:{state_of(path)}" for key, path in base.weights.items()}
         self._start()
 
     def _start(self) -> None:
@@ -135,10 +137,12 @@ class StylizeWork:
         self.limit = MAX_PIXELS if self.base.max_pixels is None else self.base.max_pixels
         self._asked: dict[tuple[Any, ...], Asked] = {}
         self._learned = 0
+        self._files: Mapping[str, Path] = self.base.weights
+        self._again: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs for the same work; it loads models of its own, and knows pictures by recipes."""
-        plain = ("base", "styles", "palette", "folder", "force", "retry", "batch", "model_set")
+        plain = ("base", "styles", "palette", "folder", "force", "retry", "batch", "model_set", "weights")
         return {name: getattr(self, name) for name in plain} | {"strict": self.console.strict}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -155,7 +159,7 @@ class StylizeWork:
         request = self.base.with_settings(seed=job.seed, **settings)
         request = dataclasses.replace(request, image=job.photo, prompts=job.prompts, output=job.output, **others)
         if job.own:
-            check(request)
+            check(dataclasses.replace(request, weights=self._files))
         return request
 
     def asked(self, job: Job) -> Asked:
@@ -177,7 +181,7 @@ class StylizeWork:
             quality=request.quality,
             palette=None if self.palette is None else self.palette.fingerprint[:SHORT],
             places=places_of(request.places, config.prompt_weight, self.limit) or None,
-        ).with_more(weights={key: f"{path}:{state_of(path)}" for key, path in request.weights.items()})
+        ).with_more(weights=self.weights)
         if not job.own:
             if len(self._asked) > 10_000:
                 self._asked.clear()
@@ -198,20 +202,54 @@ class StylizeWork:
             return self.styles
         return read_styles(request, Notices(Console(quiet=True)))
 
+    def _forced(self, job: Job) -> bool:
+        """Whether it is written over another picture; without its recipe, one's own looks like another."""
+        return self.force or (job.number in self._again and not self.base.metadata)
+
+    # --- in another process ------------------------------------------------------------------------------------------
+    def open(self, files: Mapping[str, str], threads: int | None) -> Mapping[str, Any]:
+        """As `batch.ray_worker.RemoteWork`. Raises as loading does, and `WeightsError` for another model set."""
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._files = {key: Path(path) for key, path in files.items() if key in self.base.weights}
+        for role in ROLES:  # those that the configuration names
+            if role.key in files and role.key not in self._files:
+                os.environ[role.weights_variable] = files[role.key]
+        stylizer, notices = self._stylizer(), Notices(self.console)
+        if stylizer.name != self.model_set:
+            advice = "Run diffstyler download there too, or give --models."
+            raise WeightsError(f"The {self.model_set} models are not there, {stylizer.name} ones alone.", advice)
+        prompts = self.base.all_prompts()
+        notices.add([*stylizer.notices, *(stylizer.check_prompts(prompts) if prompts else [])])
+        info = stylizer.components.info
+        return {
+            "same": {role: part.sha256 for role, part in info.items()},
+            "notices": notices.texts,
+            **self.models.facts(),
+        }
+
+    def again(self, job: Job) -> None:
+        """As `batch.ray_worker.RemoteWork`: it is made again, for nothing else is known of it than that it is there."""
+        self._again.add(job.number)
+
     # --- the three steps ---------------------------------------------------------------------------------------------
     def read(self, job: Job) -> _Making | Outcome:
         """The photo; or what is known of the picture already."""
         asked = self.asked(job)
         found = self.look(job)
-        if found.state is State.THERE:
+        force = self._forced(job)
+        if found.state is State.THERE and job.number not in self._again:
             return self.there(job, asked.digest, noted=found.noted)
         if found.state is State.FAILED:
             return self.failed_before(job, found.code, found.message, found.advice)
-        if found.state is State.OTHER and not self.force:
+        if found.state is State.OTHER and not force:
             raise UsageError(*other(job.output, found.differences))
         photo_state, request = state_of(job.photo), self.request_of(job)
         one = Single(self.console.strict, self.models, lambda event: self.watch(job, event))
-        parts = one.prepare(request, place_of(job.output), self._styles_of(job, request), self.palette, self.force)
+        force = force or found.state is State.THERE
+        parts = one.prepare(request, place_of(job.output), self._styles_of(job, request), self.palette, force)
         return _Making(one, parts, asked.digest, photo_state)
 
     def make(self, job: Job, read: _Making) -> tuple[_Making, Picture]:
@@ -259,7 +297,7 @@ class StylizeWork:
         return GPU_AT_ONCE if self._stylizer().networks.machine.device.startswith("cuda") else 1
 
     def _stylizer(self) -> Stylizer:
-        return self.models.load(self.base.machine(), self.base.weights, self.console, Notices(self.console))
+        return self.models.load(self.base.machine(), self._files, self.console, Notices(self.console))
 
     def write(self, job: Job, made: tuple[_Making, Picture]) -> Outcome:
         """Puts it in its place."""
@@ -275,7 +313,7 @@ class StylizeWork:
         try:
             making.one.put(picture, making.parts)
         except OutputError:
-            if self.force or not exists(place):
+            if self._forced(job) or not exists(place):
                 raise
             # it was not there when this job began: another process, or an earlier job, was first
             found = self.look(job)
