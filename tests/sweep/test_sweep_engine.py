@@ -13,6 +13,7 @@ from PIL import Image
 
 from diffstyler_cli.batch.jobs import Job
 from diffstyler_cli.cli.sweep import prepare, session
+from diffstyler_cli.cli.sweep.engines import Hands
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.errors import NumericalError
 from diffstyler_cli.images import read_image
@@ -32,7 +33,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def begin_with(engine: Pickling, parts: int = 1) -> None:
         def begin(self: Any, console: Any, models: Any) -> None:
-            whole(self, console, models, engine, parts)
+            whole(self, console, models, Hands(engine, parts))
 
         monkeypatch.setattr(session.SweepSession, "__init__", begin)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ class SweepAccount:
         self.planned: dict[str, Any] = {}
         self.standing: Standing | None = None
         self.swept: Swept | None = None
+        self.cluster: dict[str, Any] = {}
+        """What the workers are, of --engine ray."""
+        self.at: Callable[[], str] | None = None
 
     def kept(self, what: str) -> tuple[str, str]:
         """Message and advice after `what` cut the work short."""
@@ -56,7 +60,7 @@ class SweepAccount:
             "schema": SCHEMA,
             "version": __version__,
             "ok": failure is None,
-            **self._models.facts(),
+            **(self.cluster or self._models.facts()),
             "notices": self._notices.texts,
             "plan": self.planned or None,
             "folder": str(self.standing.folder.path) if self.standing else None,

@@ -35,7 +35,9 @@ from ..options import (
 )
 from ..scaffold import Call, scaffold
 from ..stylize import masks
+from ..stylize.many.cluster import cluster_of
 from ..stylize.many.operands import sort_operands
+from ..stylize.many.options import Address, EngineName, Workers
 from ..stylize.operands import check_operands, only_a_style
 from ..stylize.request import Request
 from ..stylize.wording import Reader
@@ -122,6 +124,9 @@ def command(
     from_file: FromFile = None,
     recursive: Recursive = False,
     template: NameTemplate = None,
+    engine: EngineName = None,
+    address: Address = None,
+    workers: Workers = None,
     no_grid: Annotated[bool, option(SHOWN, NO_GRID, "--no-grid")] = False,
     dry_run: Annotated[bool, option(SHOWN, DRY_RUN, "--dry-run")] = False,
     as_typed: Annotated[bool, option(PANEL_STYLE, AS_TYPED, "--as-typed")] = False,
@@ -171,6 +176,7 @@ def command(
         batch=auto_or_whole("--batch", batch, high=MOST_CELLS, example=4),
         grid=not no_grid,
         dry_run=dry_run,
+        cluster=cluster_of(engine, address, workers),
     )
     if operands.several or from_file is not None or recursive or template is not None:
         listed = None if from_file is None else str(from_file)
@@ -255,6 +261,11 @@ def _completed(request: SweepRequest, notices: Notices, *, sample: bool = True) 
 def _check_streams(console: Console, request: SweepRequest, *, show: bool) -> None:
     """Raises `UsageError` for options that exclude each other, and streams that cannot do what is asked of them."""
     rows = (
+        (
+            request.cluster is not None and request.base.image == "-",
+            'The photo "-" is standard input, which the workers of --engine ray do not see.',
+            "Name its file.",
+        ),
         (
             bool(request.base.prompts) and PROMPT in request.ranges,
             "--prompt and PROMPT exclude each other: prompts after the photo are blended, --prompt compares them.",

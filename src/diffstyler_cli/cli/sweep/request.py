@@ -20,6 +20,7 @@ from ..terminal.shell import joined
 
 if TYPE_CHECKING:
     from ...sweep.plan import Cell
+    from ..stylize.many.cluster import ClusterRequest
 
 DEFAULT_RANGES: Mapping[str, tuple[Any, ...]] = {"lam": (0.0, 0.5, 1.0), "t1": ("1.0x", "1.2x", "1.6x")}
 
@@ -35,6 +36,7 @@ class SweepRequest:
         base: photo, prompts, style images, weights; its output is the sweep's folder. It holds no settings.
         ranges: the values of each setting that was given, and of `PROMPT`.
         batch: pictures made at once; None for as many as memory allows.
+        cluster: where they are made, with --engine ray; None for this process.
     """
 
     base: Request
@@ -42,6 +44,7 @@ class SweepRequest:
     batch: int | None = None
     grid: bool = True
     dry_run: bool = False
+    cluster: ClusterRequest | None = None
 
     def is_bare(self) -> bool:
         """Whether nothing was said of what to make."""
@@ -140,6 +143,7 @@ class SweepRequest:
         if self.batch is not None:
             words += ["--batch", str(self.batch)]
         words += ["--no-grid"] * (not self.grid)
+        words += [] if self.cluster is None else self.cluster.words()
         base = dataclasses.replace(self.base, settings=self.settings(), force=False)
         if any(is_read_otherwise(prompt, base.machine()) for prompt in self.ranges.get(PROMPT, ())):
             words.append("--as-typed")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...batch.engine import Engine, LocalEngine
 from ...batch.jobs import Job, Outcome
 from ..history import note
 from ..models import LoadedModels
@@ -17,6 +16,7 @@ from ..terminal.console import LOG, Console
 from ..terminal.errors import SomeFailed, explain
 from ..terminal.notices import Notices
 from .account import SweepAccount, Swept
+from .engines import Hands, hands_for
 from .prepare import Prepared, prepare
 from .request import SweepRequest
 from .work import SweepWork, jobs_of, ready, take
@@ -30,17 +30,15 @@ class SweepSession:
     """Carries out sweeps one after the other, with one set of models.
 
     Args:
-        engine: who makes the cells; None for this process. One that is `Opening` loads the models, too.
-        parts: into how many jobs a sweep is dealt out at least, where it can be: as many as the engine has workers.
+        hands: who makes the cells; None for whom a request names. An engine that is `Opening` loads the models, too.
     """
 
-    def __init__(self, console: Console, models: LoadedModels, engine: Engine | None = None, parts: int = 1) -> None:
+    def __init__(self, console: Console, models: LoadedModels, hands: Hands | None = None) -> None:
         self.console = console
         self.models = models
         self.notices = Notices(console)
         self.account = SweepAccount(models, self.notices)
-        self._engine = engine or LocalEngine()
-        self._parts = parts
+        self._hands = hands
 
     def run(self, request: SweepRequest) -> Swept | None:
         """Makes the cells that are missing, then grids, page and manifests; None if it was a dry run.
@@ -66,14 +64,16 @@ class SweepSession:
                 self._say_resumed(there)
                 return self._finish(request, there, time.monotonic())
         work = SweepWork(request, self.console, self.models, sweep.styles, sweep.palette)
-        maker = ready(work, self._engine, self.notices)
-        # the hashes of the models are known now: the folder may turn out to have a sweep of others
-        sweep.settle(lambda plan: sweep.identity(maker, plan))
-        account.planned = announce(self.console, sweep, maker.machine)
-        with sweep.folder.claimed(sweep.identity(maker), force=request.base.force):
-            standing = account.standing = sweep.standing(maker)
-            standing.resume()
-            return self._make_cells(request, work, standing)
+        where, photo = sweep.folder.path, str(request.base.image)
+        with hands_for(request, work, where, [photo], self.console, self.notices, account, self._hands) as hands:
+            maker = ready(work, hands.engine, self.notices)
+            # the hashes of the models are known now: the folder may turn out to have a sweep of others
+            sweep.settle(lambda plan: sweep.identity(maker, plan))
+            account.planned = announce(self.console, sweep, maker.machine)
+            with sweep.folder.claimed(sweep.identity(maker), force=request.base.force):
+                standing = account.standing = sweep.standing(maker)
+                standing.resume()
+                return self._make_cells(request, work, standing, hands)
 
     def _foretell(self, sweep: Prepared) -> None:
         """Says what would be made, for --dry-run, without the models; its files on standard output."""
@@ -84,7 +84,11 @@ class SweepSession:
         machine = resolve(sweep.machine, sweep.request.base.weights).config
         planned = self.account.planned = announce(self.console, sweep, machine)
         seconds = planned["seconds"]
-        self.console.say(machine_line(machine))
+        if sweep.request.cluster is not None:
+            self.console.say(f"{machine.models} models on a Ray cluster")
+            seconds = planned["seconds"] = None
+        else:
+            self.console.say(machine_line(machine))
         self.console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
         for path in planned["paths"]:
             self.console.written(Path(path), planned=True)
@@ -97,7 +101,7 @@ class SweepSession:
         self.notices.add_again(open_file(swept.standing.folder.path / PAGE))
 
     # --- while -------------------------------------------------------------------------------------------------------
-    def _make_cells(self, request: SweepRequest, work: SweepWork, standing: Standing) -> Swept:
+    def _make_cells(self, request: SweepRequest, work: SweepWork, standing: Standing, hands: Hands) -> Swept:
         from ...sweep import report
         from .live import display
         from .pace import Pace
@@ -105,11 +109,11 @@ class SweepSession:
         began, console = time.monotonic(), self.console
         self._say_resumed(standing)
         pace = Pace(standing)
-        seconds = pace.estimate(standing.made)
+        seconds = None if request.cluster else pace.estimate(standing.made)
         if seconds is not None and seconds > TELL:
             console.say(f"About {duration(seconds)}", "dim")
         work.begin(standing)
-        jobs = list(jobs_of(standing, str(request.base.image), at_least=self._parts))
+        jobs = list(jobs_of(standing, str(request.base.image), at_least=hands.parts))
         if jobs:
             report.write_manifests(standing, report.rows(standing, request.command_of), grid=request.grid)
         try:
@@ -128,7 +132,7 @@ class SweepSession:
                         show.told(cells)
 
                 work.watch = watch
-                self._engine.run(jobs, work, tell)
+                hands.engine.run(jobs, work, tell)
             pace.learn()
         finally:
             if jobs:

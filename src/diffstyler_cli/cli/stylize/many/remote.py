@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ....remote import Place
 from ...terminal.console import Console
 from ...terminal.notices import Notices
-from .account import ManyAccount
+from ..request import Request
 from .cluster import ClusterRequest
-from .request import ManyRequest
-from .work import StylizeWork
 
 if TYPE_CHECKING:
     from ....batch.jobs import Job
@@ -24,39 +23,54 @@ MEMORY = {"lite": 3 << 29, "full": 8 << 30}
 """Bytes that such a worker may need."""
 
 
-def engine_on(request: ManyRequest, work: StylizeWork, jobs: Iterable[Job] | None, console: Console) -> RayEngine:
-    """The engine; `jobs` are those that are known, None where they come one by one. Raises `UsageError`."""
+class Told(Protocol):
+    """An account that tells of workers."""
+
+    cluster: dict[str, Any]
+    """What the JSON document says of them."""
+    at: Callable[[], str] | None
+    """Who is at work."""
+
+
+def engine_on(
+    asked: ClusterRequest, base: Request, model_set: str, folder: Place | None, console: Console, *, relative: bool
+) -> RayEngine:
+    """The engine.
+
+    Args:
+        base: has the machine's settings and the files of weights.
+        folder: where the pictures go.
+        relative: whether paths of jobs depend on the current folder, or may.
+
+    Raises `UsageError`.
+    """
     from ....batch.ray_cluster import Need
     from ....batch.ray_engine import RayEngine
     from ....weights.settings import CACHE_VARIABLE, read_settings
 
-    asked = request.cluster or ClusterRequest()
-    device = request.base.machine().device
-    need = Need({"cuda": True, "auto": None}.get(device, False), CORES[work.model_set], MEMORY[work.model_set])
-    settings = read_settings(paths=request.base.weights)
-    folder = os.path.abspath(request.folder) if isinstance(request.folder, Path) else ""
+    device = base.machine().device
+    need = Need({"cuda": True, "auto": None}.get(device, False), CORES[model_set], MEMORY[model_set])
+    settings = read_settings(paths=base.weights)
     return RayEngine(
         asked.address,
         asked.workers,
         need,
-        files=_files(request, work, settings.paths),
+        files=_files(base, model_set, settings.paths),
         environment={CACHE_VARIABLE: str(settings.cache)} if "cache" in settings.origins else {},
-        folder=folder,
-        relative=jobs is None or any(_is_relative(path) for job in jobs for path in (job.photo, job.output)),
+        folder=os.path.abspath(folder) if isinstance(folder, Path) else "",
+        relative=relative,
         say=lambda text: console.say(text, "yellow"),
     )
 
 
-def open_on(
-    engine: RayEngine, work: StylizeWork, request: ManyRequest, console: Console, notices: Notices, account: ManyAccount
-) -> None:
+def open_on(engine: RayEngine, work: Any, base: Request, console: Console, notices: Notices, account: Told) -> None:
     """Waits for the first worker and tells of it. Raises what is wrong with the cluster, or with the work there."""
     from ...models import LITE_NOTICE
 
     with console.working("Starting workers"):
         ready = engine.open(work)
     facts = dict(ready.facts)
-    if facts["models"] == "lite" and request.base.machine().models != "lite":
+    if facts["models"] == "lite" and base.machine().models != "lite":
         console.say(LITE_NOTICE, "yellow")
         notices.texts.append(LITE_NOTICE)
     notices.add(facts["notices"])
@@ -81,14 +95,19 @@ def _workers(count: int) -> str:
     return f"{count} worker{'s' * (count != 1)}"
 
 
-def _files(request: ManyRequest, work: StylizeWork, paths: Mapping[str, Any]) -> dict[str, str]:
+def is_relative(jobs: Iterable[Job]) -> bool:
+    """Whether a path of some job depends on the current folder."""
+    return any(_depends(path) for job in jobs for path in (job.photo, job.output))
+
+
+def _files(base: Request, model_set: str, paths: Mapping[str, Any]) -> dict[str, str]:
     """The files that workers load, of those that options and the configuration name."""
     from ....models.choose import is_lite
 
-    named = request.base.weights
-    used = {key: path for key, path in paths.items() if key in named or work.model_set == "full" or is_lite(path)}
+    named = base.weights
+    used = {key: path for key, path in paths.items() if key in named or model_set == "full" or is_lite(path)}
     return {key: str(path) for key, path in used.items() if path.is_file()}
 
 
-def _is_relative(path: str) -> bool:
+def _depends(path: str) -> bool:
     return bool(path) and not os.path.isabs(path) and "://" not in path

@@ -31,7 +31,7 @@ from .account import ManyAccount
 from .cluster import LOCAL, RAY
 from .live import Display, display
 from .plan import Plan, check_folder, find, make_plan, seconds_of, without_results
-from .remote import engine_on, open_on
+from .remote import engine_on, is_relative, open_on
 from .request import ManyRequest
 from .resident import Reads, jobs_of
 from .work import StylizeWork
@@ -146,9 +146,12 @@ class ManySession:
             yield self._engine or LocalEngine(1)
             return
         if request.cluster is not None:
-            remote = engine_on(request, work, None if plan is None else plan.todo, console)
+            relative = plan is None or is_relative(plan.todo)
+            remote = engine_on(
+                request.cluster, request.base, work.model_set, request.folder, console, relative=relative
+            )
             try:
-                open_on(remote, work, request, console, self.notices, self.account)
+                open_on(remote, work, request.base, console, self.notices, self.account)
                 yield remote
             finally:
                 remote.close()

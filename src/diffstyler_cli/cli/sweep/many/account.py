@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class ManyAccount:
         """Of a dry run."""
         self.began = time.monotonic()
         self.running = False
+        self.cluster: dict[str, Any] = {}
+        """What the workers are, of --engine ray."""
+        self.at: Callable[[], str] | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,7 +65,7 @@ class ManyAccount:
             "schema": SCHEMA,
             "version": __version__,
             "ok": failure is None,
-            **self._models.facts(),
+            **(self.cluster or self._models.facts()),
             "notices": self._notices.texts,
             "folder": None if self.folder is None else str(self.folder),
             "overview": None if self.overview is None else str(self.overview),

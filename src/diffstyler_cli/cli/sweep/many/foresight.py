@@ -44,12 +44,13 @@ def foretell(
 
     resolved = resolve(machine, request.each.base.weights).config
     photo, seconds = _any_photo(request, entries), None
-    if photo is not None:
+    remote = request.each.cluster is not None
+    if photo is not None and not remote:
         one = estimate(read_speeds(resolved), parts(plan, photo))
         seconds = None if one is None else one * len(entries)
     told = "drawn" if seed is None else str(seed)
     console.say(f"A dry run: nothing is made, and what is there already is not looked for; seed {told}")
-    console.say(machine_line(resolved))
+    console.say(f"{resolved.models} models on a Ray cluster" if remote else machine_line(resolved))
     console.say(NOT_MEASURED if seconds is None else f"About {duration(seconds)}, beside loading the models")
     paths = [entry.page for entry in entries] + [request.folder / OVERVIEW]
     for path in paths:

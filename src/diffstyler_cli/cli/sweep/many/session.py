@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....batch.engine import Engine, LocalEngine
 from ....batch.jobs import Job, Outcome
 from ....errors import DiffStylerError, InputImageError, OutputError
 from ...history import note
@@ -24,6 +23,7 @@ from ...stylize.session import doubts
 from ...terminal.console import LOG, Console, is_terminal
 from ...terminal.errors import SomeFailed, explain
 from ...terminal.notices import Notices
+from ..engines import Hands, hands_for
 from ..prepare import Maker, Prepared, known_of, make_plan, prepared
 from ..work import SweepWork, jobs_of, ready, take
 from .account import ManyAccount
@@ -43,17 +43,15 @@ class ManySweeps:
     """Carries out one run.
 
     Args:
-        engine: who makes the cells; None for this process.
-        parts: into how many jobs each sweep is dealt out at least, where it can be.
+        hands: who makes the cells; None for whom a request names.
     """
 
-    def __init__(self, console: Console, models: LoadedModels, engine: Engine | None = None, parts: int = 1) -> None:
+    def __init__(self, console: Console, models: LoadedModels, hands: Hands | None = None) -> None:
         self.console = console
         self.models = models
         self.notices = Notices(console)
         self.account = ManyAccount(models, self.notices)
-        self._engine = engine or LocalEngine()
-        self._parts = parts
+        self._hands = hands
         self._screen: Display = Lines(console, self.account)
         self._by_folder: dict[str, Entry] = {}
         self._open: dict[int, Entry] = {}
@@ -113,8 +111,6 @@ class ManySweeps:
         if first is None:
             return
         work = SweepWork(each, self.console, self.models, styles, palette, alone=False)
-        maker = ready(work, self._engine, self.notices)
-        request.folder.mkdir(parents=True, exist_ok=True)
 
         def watch(job: Job, progress: Progress, notices: Sequence[str]) -> None:
             LOG.debug("%s %d/%d", progress.phase, progress.step, progress.steps)
@@ -134,9 +130,15 @@ class ManySweeps:
                 self._through(request, entry)
 
         work.watch = watch
-        jobs = self._jobs(request, itertools.chain([first], todo), maker, work)
-        with display(self.console, self.account) as self._screen:
-            self._engine.run(jobs, work, tell)
+        photos = [entry.photo for entry in entries]
+        with hands_for(
+            each, work, request.folder, photos, self.console, self.notices, self.account, self._hands
+        ) as hands:
+            maker = ready(work, hands.engine, self.notices)
+            request.folder.mkdir(parents=True, exist_ok=True)
+            jobs = self._jobs(request, itertools.chain([first], todo), maker, work, hands.parts)
+            with display(self.console, self.account) as self._screen:
+                hands.engine.run(jobs, work, tell)
 
     def _todo(
         self, request: ManySweepsRequest, entries: Sequence[Entry], styles: Sequence[StylePicture],
@@ -168,8 +170,9 @@ class ManySweeps:
                 self._through(request, entry)
 
     def _jobs(
-        self, request: ManySweepsRequest, todo: Iterator[tuple[Entry, Prepared]], maker: Maker, work: SweepWork
-    ) -> Iterator[Job]:
+        self, request: ManySweepsRequest, todo: Iterator[tuple[Entry, Prepared]], maker: Maker, work: SweepWork,
+        parts: int,
+    ) -> Iterator[Job]:  # fmt: skip
         """The jobs of each sweep, whose folder is claimed before the first of them."""
         from ....sweep import report
 
@@ -185,7 +188,7 @@ class ManySweeps:
                     entry.claim = claim
                     standing = found.standing(maker)
                     standing.resume()
-                    jobs = list(jobs_of(standing, entry.photo, number, self._parts))
+                    jobs = list(jobs_of(standing, entry.photo, number, parts))
                     entry.standing, entry.left = standing, len(jobs)
                     self._open[entry.number] = entry
                 if jobs:
