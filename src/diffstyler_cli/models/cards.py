@@ -10,6 +10,8 @@ from typing import Literal
 
 from ..config import MachineConfig
 
+PIXEL_SPACE = "pixels"
+
 
 @dataclass(frozen=True)
 class NetworkCard:
@@ -19,22 +21,30 @@ class NetworkCard:
         name: what recipes and messages call it.
         role: the part it plays, "photo" or "art".
         set: the model set that it belongs to.
-        prediction: what it predicts: "v" is the velocity αε − σx₀ (Salimans & Ho 2022).
+        prediction: what it predicts: "v" is the velocity αε − σx₀ (Salimans & Ho 2022), "epsilon" the noise, "sample"
+            the picture.
         native_size: side of the square pictures that it was trained on, in pixels.
-        multiple: height and width of its input must be divisible by this.
+        multiple: height and width of its input must be divisible by this; the input is pixels or latents.
         t_min, t_max: the times that it was trained on; the pipeline clamps t to them.
         cond_dim: length of its condition embedding; None for an unconditional network.
+        channels: of its input and its velocity.
+        space: what its input is: "pixels", or the name of the autoencoder whose latents it takes. Only networks of one
+            space can be mixed.
+        told: what an art network hears that takes a condition: nothing, or the prompts, as the photo network does.
     """
 
     name: str
     role: Literal["photo", "art"]
     set: Literal["lite", "full"]
-    prediction: Literal["v"]
+    prediction: Literal["v", "epsilon", "sample"]
     native_size: int
     multiple: int
     t_min: float
     t_max: float
     cond_dim: int | None
+    channels: int = 3
+    space: str = PIXEL_SPACE
+    told: Literal["nothing", "prompts"] = "nothing"
 
 
 DDPM_T_MIN, DDPM_T_MAX = 0.006366144672160749, 0.9957106717323309

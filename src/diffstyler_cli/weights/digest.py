@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
@@ -24,6 +28,17 @@ def sha256(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
                     on_bytes(len(chunk))
     except OSError as error:
         raise unopened(path, error) from error
+    return digest.hexdigest()
+
+
+def sha256_of_tensors(state: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of the names, types, shapes and numbers of a state dict, for what comes in no file of its own."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
