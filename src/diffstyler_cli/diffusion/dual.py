@@ -48,14 +48,21 @@ def cfg(null_fn: ModelFn, cond_fns: Sequence[ModelFn], weights: Weights) -> Mode
     return lambda x, t: _combine([fn(x, t) for fn, _ in used], [share for _, share in used])
 
 
-def batched_cfg(network: Callable[[Tensor, Tensor, Tensor], Tensor], embeddings: Tensor, weights: Weights) -> ModelFn:
+def batched_cfg(
+    network: Callable[[Tensor, Tensor, Tensor], Tensor],
+    embeddings: Tensor,
+    weights: Weights,
+    null: Tensor | None = None,
+) -> ModelFn:
     """`cfg` in one network call, on the batch [∅, c_1 … c_K] of those that have a share.
 
-    `network` is (x: BxCxHxW, t: (B,), cond: BxD) -> v, zeros being the null condition; `embeddings` is KxD.
+    `network` is (x: BxCxHxW, t: (B,), cond: Bx…) -> v; `embeddings` is Kx…: embeddings, sequences of them, labels.
+    `null` is the null condition, of the shape of one of them; zeros if it is not given.
     """
     shares = _shares(weights)
-    conditions = torch.cat([torch.zeros_like(embeddings[:1]), embeddings])
-    if len(conditions) != len(shares):
+    nothing = embeddings.new_zeros(embeddings.shape[1:]) if null is None else null
+    conditions = torch.cat([nothing[None], embeddings])
+    if len(embeddings) != len(weights):
         raise ValueError(f"{len(embeddings)} embeddings and {len(weights)} weights")
     kept = [(k, share) for k, share in enumerate(shares) if share is not None]
     conditions = conditions[[k for k, _ in kept]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -45,20 +46,38 @@ class Objective:
         terms: name -> (loss, weight), in the order of the table.
         shared: what the losses share, cleared after each call.
         reduction: the losses see the mean of so many pixels a side as one.
+        decode: from x̂0 to the picture that the losses see, where x̂0 is none itself; differentiable.
     """
 
     def __init__(
-        self, terms: Mapping[str, tuple[LossFn, float]], shared: Sequence[Shared[Any]] = (), reduction: int = 1
+        self,
+        terms: Mapping[str, tuple[LossFn, float]],
+        shared: Sequence[Shared[Any]] = (),
+        reduction: int = 1,
+        decode: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.terms = {name: (loss, weight) for name, (loss, weight) in terms.items() if weight != 0}
         self.shared = tuple(shared)
         self.reduction = reduction
+        self.decode = decode
 
     def __call__(self, pred: Tensor) -> ObjectiveReport:
         """Reads every term at `pred` (BxCxHxW), which needs no gradient of its own; H and W divisible by `reduction`.
 
+        The report's gradient is by `pred`; the terms' own norms are those of their gradients by the picture.
+
         Raises `NumericalError` naming the first term whose value or gradient is NaN or infinite.
         """
+        if self.decode is None:
+            return self._read(pred)
+        with torch.enable_grad():
+            latents = pred.detach().requires_grad_()
+            picture = self.decode(latents)
+        report = self._read(picture.detach())
+        (grad,) = torch.autograd.grad(picture, latents, report.grad)
+        return dataclasses.replace(report, grad=grad)
+
+    def _read(self, pred: Tensor) -> ObjectiveReport:
         reports: dict[str, TermReport] = {}
         samples: tuple[dict[str, TermReport], ...] = tuple({} for _ in pred)
         seen = functional.avg_pool2d(pred.detach(), self.reduction) if self.reduction > 1 else pred.detach()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..images import LoadedImage, to_tensor
 from ..losses.instruction import Cutouts, prompt_target
-from ..models.base import Components
+from ..models.base import Components, Role, VelocityNetwork
 from ..models.lite.styles import FEATURED, STYLES
 from ..prompts import Prompt, StyleImage, parse_prompt
 from ..size import working_size
@@ -36,11 +36,33 @@ class Conditions:
     """How many of them, the last ones, are of one region each."""
     palette: LoadedImage | None = None
     """The picture whose colours the result gets."""
+    own: Mapping[Role, Tensor] = field(default_factory=dict)
+    """By role of a network that is told texts in a way of its own: its conditions for prompts, then for those of
+    regions. For style images it has none."""
+    notices: tuple[str, ...] = ()
+    """What a person should know of what the networks are told."""
+    unheard: str = ""
+    """Why the losses alone can follow what is asked for; "" where a network is told some of it too."""
 
     @property
     def everywhere(self) -> int:
         """How many are of no region."""
         return len(self.weights) - self.regions
+
+    def told(self, role: Role, belongs: Tensor | None = None) -> tuple[Tensor, list[float] | list[Tensor]]:
+        """The conditions of the network of that role, and their weights: numbers, or maps as `placed` makes them."""
+        weights = self.weights if belongs is None else self.placed(belongs)
+        if role not in self.own:
+            return self.embeddings, weights
+        first = len(self.prompts)
+        return self.own[role], [*weights[:first], *weights[first + len(self.styles) :]]
+
+    def check_heard(self) -> None:
+        """Raises `UsageError` where no network is told anything of what is asked for, and no loss follows it."""
+        if self.unheard:
+            raise UsageError(
+                f"{self.unheard}, and no loss is on.", "Give --guidance-scale and a loss a value above 0."
+            )
 
     def target(self) -> Tensor:
         """The embedding (D,) that the pictures should have. Raises `UsageError` if the parts cancel each other out."""
@@ -90,7 +112,37 @@ def make_conditions(
     rows += [encoder.encode_text([p.text for p in regions])] if regions else []
     given = [p.weight for p in texts] + [s.weight for s in styles] + [p.weight for p in regions]
     weights = [prompt_weight if w is None else w for w in given]
-    return Conditions(texts, styles, torch.cat(rows), weights, len(regions), palette)
+    told = [p.text for p in (*texts, *regions)]
+    own = {role: _own(network, told).to(device) for role, network in _listeners(parts) if network.conditioner is not None}
+    notice, unheard = _heard(parts, bool(told), bool(styles))
+    return Conditions(
+        texts, styles, torch.cat(rows), weights, len(regions), palette, own, (notice,) if notice else (), unheard
+    )
+
+
+def _listeners(parts: Components) -> list[tuple[Role, VelocityNetwork]]:
+    """The networks that are told what is asked for."""
+    roles: list[tuple[Role, VelocityNetwork]] = [("photo", parts.photo), ("art", parts.art)]
+    return [(role, n) for role, n in roles if n.cond_shape is not None and (role == "photo" or n.card.told == "prompts")]
+
+
+@torch.no_grad()
+def _own(network: VelocityNetwork, texts: list[str]) -> Tensor:
+    """Conditions of a network that has a conditioner, K×…"""
+    assert network.conditioner is not None
+    return network.conditioner.encode(texts) if texts else network.null_condition()[None][:0]
+
+
+def _heard(parts: Components, texts: bool, styles: bool) -> tuple[str, str]:
+    """A line where only the losses follow something, and why they alone follow all of it, or ""."""
+    listeners = [network for _, network in _listeners(parts)]
+    if not listeners:
+        why = f"{parts.photo.name} takes neither prompts nor style images"
+        return f"{why}: the losses alone follow them.", why
+    if styles and all(network.conditioner for network in listeners):
+        why = f"{listeners[0].name} takes texts and no pictures"
+        return f"{why}: the losses alone follow style images.", "" if texts else why
+    return "", ""
 
 
 def parsed(prompts: Sequence[str | Prompt] | str) -> list[Prompt]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .places import PlaceMaps, fitted
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 
 class Ground:
-    """A photo `x0` (1×3×H×W, padded) of `size` (width, height) without the padding, and what is where on it."""
+    """A photo `x0` (1×C×H×W, padded) of `size` (width, height) without the padding, and what is where on it.
 
-    def __init__(self, places: PlaceMaps | None, size: tuple[int, int], x0: Tensor) -> None:
+    `size` is in pixels, of which `x0` has one for each `factor` × `factor`. What only touches a place of `x0` is in it.
+    """
+
+    def __init__(self, places: PlaceMaps | None, size: tuple[int, int], x0: Tensor, factor: int = 1) -> None:
         self.places = places
         self.lam: Tensor | None = None
         """λ by place, 1×1×H×W."""
@@ -30,7 +34,7 @@ class Ground:
         """How much of each place belongs to whom, G×H×W, of sum 1: to the rest, where it has prompts, then to each
         region."""
         self.covered: Tensor | None = None
-        """The same, and 0 outside of the mask."""
+        """The same by pixel, G×(H·factor)×(W·factor), and 0 outside of the mask."""
         self._inside: Tensor | None = None
         self._way: dict[float, Tensor] = {}
         self._x0 = x0
@@ -39,16 +43,19 @@ class Ground:
 
         def padded(grey: Image) -> Tensor:
             map = torch.from_numpy(fitted(grey, size)).to(x0.device)[None, None]
-            missing = (0, x0.shape[-1] - size[0], 0, x0.shape[-2] - size[1])
-            return torch.nn.functional.pad(map, missing, mode="reflect")
+            missing = (0, x0.shape[-1] * factor - size[0], 0, x0.shape[-2] * factor - size[1])
+            return functional.pad(map, missing, mode="reflect")
 
         inside = places.inside
-        self._inside = None if inside is None else padded(inside) > 0
-        self.lam = None if places.lam is None else padded(places.lam.grey)
+        drawn = None if inside is None else padded(inside) > 0
+        self.lam = None if places.lam is None else _means(padded(places.lam.grey), factor)
         if places.regions:
             regions = torch.cat([padded(region.grey)[0] for region, _ in places.regions])
-            self.weights = _weights(regions, places.rest)
-            self.covered = self.weights if self._inside is None else self.weights * self._inside[0]
+            weights = _weights(regions, places.rest)
+            self.weights = _means(weights, factor)
+            self.covered = weights if drawn is None else weights * drawn[0]
+        if drawn is not None:
+            self._inside = drawn if factor == 1 else functional.max_pool2d(drawn.float(), factor) > 0
 
     def begin(self) -> None:
         """Forgets the way that the photo took before."""
@@ -62,6 +69,10 @@ class Ground:
     def settled(self, x: Tensor, t: float) -> Tensor:
         """`x` (B×3×H×W, at a time of the grid) with the photo's own state outside of the mask."""
         return x if self._inside is None else torch.where(self._inside, x, self._way[t])
+
+
+def _means(map: Tensor, factor: int) -> Tensor:
+    return map if factor == 1 else functional.avg_pool2d(map, factor)
 
 
 def _weights(regions: Tensor, rest: bool) -> Tensor:

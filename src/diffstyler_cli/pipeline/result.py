@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..images import LoadedImage
     from ..losses.report import TermReport
     from ..models.base import ComponentInfo
+    from ..models.codec import Codec
     from ..prompts import Prompt
     from .places import PlaceMaps
     from .style_images import StylePicture
@@ -49,12 +50,15 @@ class Progress:
     step: int
     steps: int
     pred: Tensor | None
-    """x̂0, B×3×H×W in about [-1, 1], still padded, B pictures made together; None before there is one worth showing."""
+    """x̂0, B×C×H×W, still padded, B pictures made together: pixels in about [-1, 1], or latents of `codec`; None before
+    there is one worth showing."""
     losses: dict[str, TermReport] | None
     seconds: float
     """Since the run began."""
     size: tuple[int, int]
     """(width, height) of the picture without the padding."""
+    codec: Codec | None = None
+    """From latents to a picture; None for pixels."""
 
     def preview(self) -> Image:
         """x̂0 (the first one) as a picture. Raises ValueError where `pred` is None."""
@@ -62,7 +66,8 @@ class Progress:
 
         if self.pred is None:
             raise ValueError(f"no prediction in phase {self.phase}")
-        return to_image(self.pred[:1], self.size)
+        pred = self.pred[:1]
+        return to_image(pred if self.codec is None else self.codec.preview(pred), self.size)
 
 
 @dataclass(frozen=True)

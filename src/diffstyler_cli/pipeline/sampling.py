@@ -29,7 +29,8 @@ from ..losses.instruction import CutoutEmbeddings, Cutouts, InstructionLoss, Pla
 from ..losses.objective import LossFn, Objective, Shared
 from ..losses.report import ObjectiveReport, TermReport
 from ..losses.tv import total_variation
-from ..models.base import Components, VelocityNetwork
+from ..models.base import Components, Role, VelocityNetwork
+from ..models.codec import PIXELS
 from .conditions import Conditions
 from .ground import Ground
 from .result import Event, Finished, Made, Progress, StylizeResult, recipe_of
@@ -63,17 +64,28 @@ class Networks:
 
         It sees at most `tile`² pixels at once.
         """
-        return clamped(self._tiled(network, tile), network.t_min, network.t_max)
+        return clamped(self._tiled(network, tile), *network.asked_at)
 
     def prompted(self, conditions: Conditions, ground: Ground, tile: int) -> ModelFn:
         """(x, t) -> v of the photo network by classifier-free guidance, t kept in its range, in such tiles."""
-        photo = self.parts.photo
-        weights = conditions.weights if ground.weights is None else conditions.placed(ground.weights)
-        guidance = batched_cfg(self._tiled(photo, tile), conditions.embeddings, weights)
-        return clamped(guidance, photo.t_min, photo.t_max)
+        return self._told(self.parts.photo, "photo", conditions, ground, tile)
+
+    def painting(self, conditions: Conditions, ground: Ground, tile: int) -> ModelFn:
+        """(x, t) -> v of the art network, alike: by the prompts too if its card says so, else unconditioned."""
+        art = self.parts.art
+        if art.card.told == "prompts":
+            return self._told(art, "art", conditions, ground, tile)
+        return self.unconditioned(art, tile)
+
+    def _told(self, network: VelocityNetwork, role: Role, conditions: Conditions, ground: Ground, tile: int) -> ModelFn:
+        if network.cond_shape is None:
+            return self.unconditioned(network, tile)
+        rows, weights = conditions.told(role, ground.weights)
+        null = network.null_condition().to(rows)
+        return clamped(batched_cfg(self._tiled(network, tile), rows, weights, null), *network.asked_at)
 
     def _tiled(self, network: VelocityNetwork, tile: int) -> Callable[..., Tensor]:
-        return tiled(functools.partial(self.evaluate, network), tile, network.multiple)
+        return tiled(functools.partial(self.evaluate, network), tile // self.parts.codec.factor, network.multiple)
 
     def evaluate(self, network: VelocityNetwork, x: Tensor, *rest: Tensor) -> Tensor:
         """v; from the first overflow of fp16 on, that network computes in float32."""
@@ -100,6 +112,7 @@ def make_objective(
     Raises `UsageError` where the prompts cancel each other out, or --noise-iters has no loss to follow.
     """
     if not (config.guidance_scale or config.noise_iters):
+        conditions.check_heard()
         return None
     seed = config.seed or 0
     cutouts = Cutouts(config.cutouts, parts.encoder.image_size, seed)
@@ -120,7 +133,11 @@ def make_objective(
     subject.maps.clear()
     if not terms and config.noise_iters:
         raise UsageError("--noise-iters has no loss to follow.", "Give a loss a weight above 0.")
-    return Objective(terms, [subject.maps, embed], subject.reduction) if terms else None
+    if not terms:
+        conditions.check_heard()
+        return None
+    decode = None if subject.codec is PIXELS else subject.codec.look
+    return Objective(terms, [subject.maps, embed], subject.reduction, decode)
 
 
 @dataclass(frozen=True)
@@ -178,9 +195,9 @@ def run_sampling(
     """
     config, count = configs[0], len(configs)
     lams = config.lam if count == 1 else torch.tensor([c.lam for c in configs], device=networks.device)
-    art_fn = networks.unconditioned(networks.parts.art, config.tile)
     grid = t_grid(config.t1_steps())
     spent = dict(timings)
+    networks.notices += [notice for notice in conditions.notices if notice not in networks.notices]
     began, before = time.monotonic(), sum(timings.values())
     sampling = began
     steps = [config.pass_steps(number) for number in range(len(subjects))]
@@ -189,7 +206,7 @@ def run_sampling(
 
     def progress(phase: str, step: int, count: int, pred: Tensor | None, report: ObjectiveReport | None) -> Progress:
         losses = report.terms if report is not None else None
-        return Progress(phase, step, count, pred, losses, before + time.monotonic() - began, size)
+        return Progress(phase, step, count, pred, losses, before + time.monotonic() - began, size, networks.parts.codec)
 
     for number, (subject, objective, start) in enumerate(zip(subjects, objectives, starts, strict=True)):
         noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(config.seed or 0))
@@ -202,6 +219,7 @@ def run_sampling(
             x = resumed(larger, start, subject.x0, time_from, config.fresh_noise, noise)
         size, ground = subject.size, subject.ground
         x = ground.settled(x, float(grid[steps[number]]))
+        art_fn = networks.painting(conditions, ground, config.tile)
         photo_fn, lam = networks.prompted(conditions, ground, config.tile), lams if ground.lam is None else ground.lam
         if number == 0 and config.noise_iters and objective is not None:
             mixed = mix(checked(photo_fn, "photo network"), checked(art_fn, "art network"), lam)
@@ -242,7 +260,7 @@ def _result(
     timings: Mapping[str, float],
 ) -> StylizeResult:  # fmt: skip
     loaded = subject.loaded
-    picture = to_image(x, subject.size)
+    picture = to_image(subject.codec.decode(x), subject.size)
     size = config.result_size(loaded.original_size)
     if picture.size != size:
         if loaded.alpha is not None:  # what is hidden must not bleed into the edge of what is seen

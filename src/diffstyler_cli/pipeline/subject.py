@@ -16,6 +16,7 @@ from ..losses.content import ContentLoss
 from ..losses.nce import NCELoss
 from ..losses.objective import Shared
 from ..models.base import Components, ContentFeatures
+from ..models.codec import PIXELS, Codec
 from ..size import Shape
 from .ground import Ground
 from .places import PlaceMaps
@@ -31,18 +32,22 @@ class Subject:
         self,
         loaded: LoadedImage,
         size: Shape,
-        x0: Tensor,
+        pixels: Tensor,
         features: ContentFeatures,
         places: PlaceMaps | None = None,
+        codec: Codec = PIXELS,
     ) -> None:
         self.loaded = loaded
         self.size = size
         """(width, height) without the padding."""
-        self.x0 = x0
+        self.pixels = pixels
         """1×3×H×W in [-1, 1], padded."""
+        self.codec = codec
+        self.x0 = codec.encode(pixels)
+        """What the networks see of it: `pixels` themselves, or their latents."""
         self.reduction = 2 ** max(0, round(math.log2(math.sqrt(size[0] * size[1]) / LOSSES_AT)))
         """The losses see the mean of so many pixels a side as one."""
-        self.ground = Ground(places, size, x0)
+        self.ground = Ground(places, size, self.x0, codec.factor)
         self.maps = Shared(features)
         self._layers = features.content_layers, features.nce_layers
         self._nce: tuple[int, NCELoss] | None = None
@@ -57,7 +62,7 @@ class Subject:
 
     @cached_property
     def _reduced(self) -> Tensor:
-        return functional.avg_pool2d(self.x0, self.reduction) if self.reduction > 1 else self.x0
+        return functional.avg_pool2d(self.pixels, self.reduction) if self.reduction > 1 else self.pixels
 
     @cached_property
     def content_loss(self) -> ContentLoss:
@@ -65,19 +70,20 @@ class Subject:
         return ContentLoss(self.maps, self._layers[0], self._reduced)
 
     def enlarged(self, smaller: Tensor, size: Shape, *, detail: bool) -> Tensor:
-        """A picture B×3×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`.
+        """A picture B×C×h×w that was drawn of this photo at a smaller `size` (width, height), at the size of `x0`.
 
-        With `detail`, edges are as sharp as the photo's (`images.enlarge`).
+        With `detail`, edges are as sharp as the photo's (`images.enlarge`). Latents are enlarged as pixels.
         """
         width, height = self.size
+        smaller = self.codec.decode(smaller)
         if detail:
             each = [enlarged(to_image(one, size), self.shown, self.size) for one in smaller]
             inner = torch.cat([to_tensor(one, self.size)[0] for one in each]).to(smaller)
         else:
             inner = smaller[..., : size[1], : size[0]]
             inner = functional.interpolate(inner, size=(height, width), mode="bicubic", align_corners=False)
-        padding = (0, self.x0.shape[-1] - width, 0, self.x0.shape[-2] - height)
-        return functional.pad(inner, padding, mode="replicate")
+        padding = (0, self.pixels.shape[-1] - width, 0, self.pixels.shape[-2] - height)
+        return self.codec.encode(functional.pad(inner, padding, mode="replicate"))
 
     @cached_property
     def shown(self) -> Image.Image:
@@ -109,6 +115,6 @@ def make_subject(
     parts: Components, loaded: LoadedImage, size: Shape, device: torch.device, places: PlaceMaps | None = None
 ) -> Subject:
     """The photo at `size` (width, height)."""
-    multiple = max(parts.photo.multiple, parts.art.multiple)
-    x0 = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
-    return Subject(loaded, size, x0, parts.features, places)
+    multiple = parts.codec.factor * math.lcm(parts.photo.multiple, parts.art.multiple)
+    pixels = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
+    return Subject(loaded, size, pixels, parts.features, places, parts.codec)

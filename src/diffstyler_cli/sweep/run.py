@@ -206,7 +206,7 @@ class Runner:
         if free is None:
             return longest
         factor = 2 if self.plan.config.guide == "both" else 1
-        each = BYTES_PER_PIXEL[self.stylizer.name] * factor * self.subject.x0[0, 0].numel()
+        each = BYTES_PER_PIXEL[self.stylizer.name] * factor * self.subject.pixels[0, 0].numel()
         return max(1, min(longest, int(MEMORY_SHARE * free / each)))
 
 
