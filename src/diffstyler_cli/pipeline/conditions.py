@@ -60,9 +60,7 @@ class Conditions:
     def check_heard(self) -> None:
         """Raises `UsageError` where no network is told anything of what is asked for, and no loss follows it."""
         if self.unheard:
-            raise UsageError(
-                f"{self.unheard}, and no loss is on.", "Give --guidance-scale and a loss a value above 0."
-            )
+            raise UsageError(f"{self.unheard}, and no loss is on.", "Give --guidance-scale and a loss a value above 0.")
 
     def target(self) -> Tensor:
         """The embedding (D,) that the pictures should have. Raises `UsageError` if the parts cancel each other out."""
@@ -113,7 +111,7 @@ def make_conditions(
     given = [p.weight for p in texts] + [s.weight for s in styles] + [p.weight for p in regions]
     weights = [prompt_weight if w is None else w for w in given]
     told = [p.text for p in (*texts, *regions)]
-    own = {role: _own(network, told).to(device) for role, network in _listeners(parts) if network.conditioner is not None}
+    own = {role: _own(n, told).to(device) for role, n in _listeners(parts) if n.conditioner is not None}
     notice, unheard = _heard(parts, bool(told), bool(styles))
     return Conditions(
         texts, styles, torch.cat(rows), weights, len(regions), palette, own, (notice,) if notice else (), unheard
@@ -123,7 +121,9 @@ def make_conditions(
 def _listeners(parts: Components) -> list[tuple[Role, VelocityNetwork]]:
     """The networks that are told what is asked for."""
     roles: list[tuple[Role, VelocityNetwork]] = [("photo", parts.photo), ("art", parts.art)]
-    return [(role, n) for role, n in roles if n.cond_shape is not None and (role == "photo" or n.card.told == "prompts")]
+    return [
+        (role, n) for role, n in roles if n.cond_shape is not None and (role == "photo" or n.card.told == "prompts")
+    ]
 
 
 @torch.no_grad()
