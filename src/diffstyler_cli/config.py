@@ -274,8 +274,8 @@ class MachineConfig:
     )  # fmt: skip
     art_model: str | None = _option(
         None, "--art-model", PANEL_RUN,
-        "Who plays the art role: wikiart, the full set's art network (default); cc12m, its photo network told to paint; "
-        "lite, the built-in one; or wikiart-ddpm, OWNER/NAME[@REVISION] of the Hub, a folder, a plug-in.",
+        "Who plays the art role: wikiart, the full set's own (default); cc12m, its photo network told to paint; lite, "
+        "the built-in one; or wikiart-ddpm, OWNER/NAME[@REVISION] of the Hub, a folder, a plug-in.",
         takes="NAME|PATH", common=ART_MODELS,
     )  # fmt: skip
     device: str = _option("auto", "--device", PANEL_RUN, "Where to compute.", choices=DEVICES)

@@ -168,8 +168,8 @@ def _with_photo(
         if photo.folder is not None and photo.folder.space != PIXEL_SPACE:
             raise UsageError(
                 f"{photo.name} works on {photo.folder.space}, and there is no art network for them by default.",
-                f"Name one, such as a fine-tune of it on the Hub: --art-model OWNER/NAME; or --art-model {photo_model}, "
-                "which is then told to paint.",
+                "Name one, such as a fine-tune of it on the Hub: --art-model OWNER/NAME; or "
+                f"--art-model {photo_model}, which is then told to paint.",
             )
         art_model = ART_MODELS[0]
     check_spaces(photo, art)
@@ -197,8 +197,8 @@ def _of_sd15(photo_model: str | None, art_model: str | None) -> tuple[str, str]:
     if art_model is None:
         raise UsageError(
             f"--models {SD15} has no art network by default: which fine-tune it is, and its licence, is your choice.",
-            f"Give --art-model OWNER/NAME, a fine-tune of Stable Diffusion 1.x on the Hub; or --art-model {SD15}, which "
-            "is then told to paint.",
+            "Give --art-model OWNER/NAME, a fine-tune of Stable Diffusion 1.x on the Hub; or "
+            f"--art-model {SD15}, which is then told to paint.",
         )
     return SD15, art_model
 

@@ -35,4 +35,4 @@ def load(choice: Choice, settings: Settings, device: torch.device, dtype: torch.
 
     pair = load_pair(choice, device, dtype)
     parts = parts.with_networks(device, pair.photo, pair.art)
-    return dataclasses.replace(parts, info=parts.info | pair.info)
+    return dataclasses.replace(parts, info={**parts.info, **pair.info})

@@ -8,11 +8,13 @@ that is too small (huggingface_hub 2.4; docs/weights.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from json import JSONDecodeError
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -31,12 +33,12 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from rich.filesize import decimal
 
 from ..version import __version__
+from .references import COMMIT
 from .registry import ComponentSpec, Source
 from .transfer import PASSING, Passing, Remote, SourceFailed, fault, reason
 
 LIBRARY = "diffstyler"
 SHA256 = re.compile("[0-9a-f]{64}")
-COMMIT = re.compile("[0-9a-f]{40}")
 ANSWER_SECONDS = 30.0
 """That the Hub has to say what is in a repository."""
 UNKNOWN = "unknown"
@@ -137,12 +139,12 @@ def repository(name: str, revision: str) -> Repository:
     """
     from huggingface_hub import HfApi
 
-    try:
-        with _asking():
-            api = HfApi(library_name=LIBRARY, library_version=__version__)
+    with _asking():
+        api = HfApi(library_name=LIBRARY, library_version=__version__)
+        try:
             facts = api.model_info(name, revision=revision, files_metadata=True, timeout=ANSWER_SECONDS)
-    except (KeyError, TypeError, AttributeError) as error:  # JSON, and not the Hub's
-        raise SourceFailed("what answers is not the Hub") from error
+        except (JSONDecodeError, KeyError, TypeError, AttributeError) as error:  # JSON, and not the Hub's; or none
+            raise SourceFailed("what answers is not the Hub") from error
     files: dict[str, Listed] = {}
     for row in facts.siblings or ():
         digest = row.lfs.sha256 if row.lfs else ""
@@ -151,7 +153,7 @@ def repository(name: str, revision: str) -> Repository:
             files[row.rfilename] = Listed(size, digest if SHA256.fullmatch(str(digest)) else "")
     if not COMMIT.fullmatch(str(facts.sha)):
         raise SourceFailed("what answers is not the Hub")
-    card = facts.card_data.to_dict() if facts.card_data else {}
+    card: Mapping[str, Any] = facts.card_data.__dict__ if facts.card_data else {}
     stated = card.get("license_name") if card.get("license") == "other" else card.get("license")
     tagged = (tag.partition(":")[2] for tag in facts.tags or () if str(tag).startswith("license:"))
     licence = stated if isinstance(stated, str) and stated else next(tagged, "")

@@ -15,7 +15,7 @@ from ...errors import WeightsError
 from ...weights.bounds import cut
 
 LARGEST = 1 << 20
-"""Bytes of a configuration; that of the text encoder of SD 1.5 has 600, of a trained table of betas some 25 thousand."""
+"""Bytes of a configuration; that of SD 1.5's text encoder has 600, one with a trained table of betas 25 thousand."""
 DEEPEST = 6
 LONGEST = 10_000
 """Values in a list, as one of betas by timestep."""

@@ -34,6 +34,12 @@ SCHEDULERS = tuple(
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid")
 
+FURTHER = (
+    "addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim", "encoder_hid_dim_type",
+    "time_cond_proj_dim",
+)  # fmt: skip
+"""Keys of what a network takes beside noise, a time and a text."""
+
 WEIGHTS = "diffusion_pytorch_model"
 TEXT_WEIGHTS = "model"
 TOKENIZER = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -82,7 +88,7 @@ class NetworkFolder:
     def factor(self) -> int:
         """Pixels a side of one of its places."""
         if self.vae is not None:
-            return 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+            return 1 << (len(self.vae.config["block_out_channels"]) - 1)
         return 1 if self.channels == 3 else 8
 
     @property
@@ -108,7 +114,7 @@ class NetworkFolder:
     @property
     def multiple(self) -> int:
         """Height and width of its input must be divisible by this."""
-        return int(2 ** (len(self.unet.config["block_out_channels"]) - 1))
+        return 1 << (len(self.unet.config["block_out_channels"]) - 1)
 
     @property
     def native_size(self) -> int:
@@ -167,7 +173,7 @@ def read_folder(path: Path) -> NetworkFolder:
     A folder called unet inside a pipeline stands for the pipeline.
 
     Raises:
-        WeightsError: it is not in diffusers' format, has pickles only, is damaged, or of a kind that cannot play a role.
+        WeightsError: it is not in diffusers' format, has pickles only, is damaged, or can play no role.
     """
     if path.name == "unet" and (path.parent / "model_index.json").is_file():
         path = path.parent
@@ -283,12 +289,9 @@ def _check_unet(part: Part) -> None:
         raise refused(file, f"in_channels is {cut(channels)}")
     if config.get("out_channels", channels) != channels:
         raise refused(
-            file, f"it takes {channels} channels and gives {cut(config['out_channels'])}; as many must come out as go in"
+            file, f"it takes {channels} channels and gives {cut(config['out_channels'])}; there must be as many"
         )
-    if part.kind == "UNet2DModel" and channels != 3 and config.get("class_embed_type") is not None:
-        raise refused(file, "it is conditioned on classes")
-    further = [key for key in ("addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim",
-                               "encoder_hid_dim_type", "time_cond_proj_dim") if config.get(key) is not None]  # fmt: skip
+    further = [key for key in FURTHER if config.get(key) is not None]
     if further:
         raise refused(file, f"it takes more than {'a text' if 'Condition' in part.kind else 'noise'} ({further[0]})")
     width = config.get("cross_attention_dim")

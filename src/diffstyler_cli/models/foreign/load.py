@@ -219,9 +219,7 @@ def _conditioner(folder: NetworkFolder, part: Part, device: torch.device) -> Tex
         encoder = encoder.eval().requires_grad_(False).to(device)
     length = int(encoder.config.max_position_embeddings)
     with _reading(part, folder.tokenizer):
-        tokenizer = CLIPTokenizer.from_pretrained(
-            str(folder.tokenizer), local_files_only=True, trust_remote_code=False
-        )
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder.tokenizer), local_files_only=True, trust_remote_code=False)
         words = len(tokenizer)
     if words > encoder.config.vocab_size:
         raise WeightsError(

@@ -95,7 +95,10 @@ def load_files(
         modules[key].eval().requires_grad_(False).to(device)
     info = {
         BY_KEY[key].name: ComponentInfo(
-            spec(key).name, spec(key).parameters, file.sha256 or sha256(file.path), file.source,
+            spec(key).name,
+            spec(key).parameters,
+            file.sha256 or sha256(file.path),
+            file.source,
             licence=spec(key).licence if file.sha256 else None,
         )
         for key, file in files.items()
