@@ -49,10 +49,10 @@ class DownloadAccount:
     def document(self, failure: Failure | None) -> dict[str, Any]:
         """The JSON document; its schema is in docs/weights.md."""
         here = {"cache": str(self.cache.folder), "free_bytes": self.cache.free()}
-        from .networks import rows as networks
+        from ...models.foreign.listing import listed
 
         rows = [self._row(component) for component in self.components]
-        others = [row | {"fetched": row["commit"] in self.fetched} for row in networks(self.cache)]
+        others = [row | {"fetched": row["commit"] in self.fetched} for row in listed(self.cache)]
         art = {"art_role": self.art_role or None}
         return _head(failure) | here | {"components": rows, "networks": others} | art | _tail(failure)
 

@@ -11,10 +11,10 @@ from rich.filesize import decimal
 from ...errors import OutputError, UsageError, WeightsError
 from ...models.foreign.extra import EXTRA, absent
 from ...models.foreign.folder import needed, read_folder
+from ...models.foreign.listing import listed
 from ...weights import snapshots
 from ...weights.cache import Cache
 from ...weights.references import Reference, parse_reference
-from ...weights.registry import NETWORKS, NetworkSpec, network
 from ..terminal.console import Console, escaped
 
 if TYPE_CHECKING:
@@ -67,10 +67,12 @@ class NetworkSession:
     # --- looking -----------------------------------------------------------------------------------------------------
     def show(self) -> None:
         """The table of networks that are known by name or in the cache."""
-        for row in rows(self.cache):
+        for row in listed(self.cache):
+            if row["package"] is not None:
+                continue
             where = row["path"] or f"not in the cache, {decimal(row['size_bytes'])} to fetch"
             licence = f"licence {row['licence']}"
-            self.console.report(f"  {row['name']:14} {escaped(row['repository'])}, {licence}; {escaped(where)}")
+            self.console.report(escaped(f"  {row['name']:14} {row['repository']}, {licence}; {where}"))
 
     def foresee(self) -> None:
         """What would be fetched. Asks the Hub which files there are."""
@@ -170,24 +172,3 @@ class NetworkSession:
                 raise WeightsError(f"{reference} cannot be used: {message}", error.advice) from None
             found.append(Wanted(reference, repository, coming, len(files)))
         return found
-
-
-def rows(cache: Cache) -> list[dict[str, Any]]:
-    """Every network that is known by name or in the cache, for JSON: those of the registry first."""
-    cached = snapshots.snapshots(cache)
-    known = [(spec, next((s for s in cached if s.repository == spec.repository), None)) for spec in NETWORKS]
-    others = [each for each in cached if network(each.repository) is None]
-    return [_row(spec.name, spec, found) for spec, found in known] + [_row(o.repository, None, o) for o in others]
-
-
-def _row(name: str, spec: NetworkSpec | None, snapshot: Snapshot | None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "repository": snapshot.repository if snapshot else spec.repository if spec else name,
-        "commit": snapshot.commit if snapshot else None,
-        "licence": snapshot.licence if snapshot else spec.licence if spec else None,
-        "size_bytes": snapshot.bytes if snapshot else spec.size if spec else None,
-        "path": str(snapshot.folder) if snapshot else None,
-        "files": {path: {"size": size, "sha256": digest} for path, (size, digest) in snapshot.files.items()}
-        if snapshot else {},
-    }  # fmt: skip

@@ -25,7 +25,7 @@ def machine(facts: Mapping[str, Any], width: int) -> RenderableType:
     parts: list[RenderableType] = [head, facts_grid(rows), _devices(facts), _lite(facts)]
     if "full" in facts["models"]:
         parts.append(_full(facts, width))
-    parts.append(_networks(facts))
+    parts += [_networks(facts), _others(facts)]
     parts += [Text(brief(problem), "yellow") for problem in facts["problems"]]
     return Group(*parts)
 
@@ -87,6 +87,23 @@ def _networks(facts: Mapping[str, Any]) -> RenderableType:
         table.add_row(card["name"], card["role"], card["prediction"], times, condition, *numbers)
     note = Text("v = αε − σx₀; t, 0 clean to 1 noise, is clamped to the times trained on; sizes in pixels.", "dim")
     return section("Networks", table, note)
+
+
+def _others(facts: Mapping[str, Any]) -> RenderableType:
+    if not facts["other_networks"]:
+        return Group()
+    left = ("network", "roles", "works on")
+    more = (("size", "right"), ("licence", "left"), ("state", "left"))
+    table = plain_table(*((name, "left") for name in left), *more)
+    for row in facts["other_networks"]:
+        state = Text("cached" if row["path"] else row["package"] or "not here", "green" if row["path"] else "dim")
+        if row.get("problem"):
+            state = Text(f"cannot be used: {brief(row['problem'])}", "yellow")
+        space, side = row.get("space") or "", row.get("native_size")
+        cells = (row["name"], ", ".join(row.get("roles") or ()), space, side or "", row["licence"] or "")
+        table.add_row(*map(brief, cells), state)
+    note = Text("Networks of others, for --photo-model and --art-model: docs/networks.md.", "dim")
+    return section("Networks of others", table, note)
 
 
 def _used(facts: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,7 @@ from rich.filesize import decimal
 
 from ...config import MachineConfig, StylizeConfig, options
 from ...errors import OutputError, UsageError
+from ...models.cards import networks_named
 from ...prompts import parse_prompt
 from ...recipe.schema import TORCH_NAMES
 from ...sweep.axes import PROMPT
@@ -356,6 +357,7 @@ def identity(known: dict[str, Any], stylizer: Stylizer) -> dict[str, Any]:
         "models": {role: info.sha256 for role, info in stylizer.components.info.items()} | {"set": stylizer.name},
         "device": stylizer.device.type,
         "dtype": str(stylizer.dtype).removeprefix("torch."),
+        **networks_named(stylizer.networks.machine),
     }
 
 

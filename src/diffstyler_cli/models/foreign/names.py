@@ -5,14 +5,17 @@ No torch: whoever asks what would run need not load it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ...config import ART_MODELS, MachineConfig
 from ...errors import UsageError, WeightsError
 from ...weights import snapshots
 from ...weights.cache import Cache
+from ...weights.digest import sha256
 from ...weights.references import Reference, parse_reference
 from ...weights.settings import Settings
 from ...weights.snapshots import Snapshot
@@ -88,6 +91,16 @@ class Foreign:
             return other is not None and self.plugin is not None and self.plugin == other.plugin
         return self.folder.unet.weights == other.folder.unet.weights
 
+    def hashes(self, largest: int | None = None) -> dict[str, str]:
+        """SHA-256 of its files of weights, by "unet", "vae" and so on; of a folder those of at most `largest` bytes."""
+        found: dict[str, str] = {}
+        for name, part in (self.folder.parts if self.folder is not None else {}).items():
+            if self.snapshot is not None:
+                found[name] = self.snapshot.files[part.weights.relative_to(self.snapshot.folder).as_posix()][1]
+            elif largest is None or part.weights.stat().st_size <= largest:
+                found[name] = sha256(part.weights)
+        return found
+
     def missing_error(self) -> WeightsError:
         """The error of a network that is not in the cache."""
         return WeightsError(
@@ -158,6 +171,23 @@ def said(asked: MachineConfig, chosen: MachineConfig) -> list[str]:
     if asked.art_model is None:
         why = ", as wikiart_256 is not in the cache (--art-model wikiart insists on it)"
     return [f"Art network {short(chosen.art_model)}{why}"]
+
+
+def pinned(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose networks are named as recipes name them, where they are on this machine; all else as it is.
+
+    Raises:
+        UsageError: the user's configuration cannot be used.
+    """
+    from ...weights.settings import read_settings
+
+    found = dict(settings)
+    for role, name in (("photo", "photo_model"), ("art", "art_model")):
+        text = settings.get(name)
+        if isinstance(text, str) and text not in ART_MODELS:
+            with suppress(UsageError, WeightsError):  # said when it is loaded
+                found[name] = find_foreign(text, "photo" if role == "photo" else "art", read_settings()).setting
+    return found
 
 
 def short(setting: str) -> str:

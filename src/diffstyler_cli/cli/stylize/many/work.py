@@ -17,6 +17,7 @@ from ....batch.manifest import Known, state_of
 from ....config import MachineConfig, StylizeConfig, options
 from ....errors import DiffStylerError, OutputError, UsageError
 from ....images.read import MAX_PIXELS
+from ....models.foreign.names import pinned
 from ....naming import text_of
 from ...models import LoadedModels
 from ...speeds import LATEST
@@ -154,7 +155,7 @@ class StylizeWork:
         request = self.request_of(job)
         styles = self._styles_of(job, request)
         machine: dict[str, Any] = {"models": self.model_set}
-        machine |= {n: v for n, v in request.settings.items() if n in options(MachineConfig) and v != "auto"}
+        machine |= pinned({n: v for n, v in request.settings.items() if n in options(MachineConfig) and v != "auto"})
         config = request.config(self.model_set)
         asked = Asked.of(
             config,
