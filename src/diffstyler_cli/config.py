@@ -49,7 +49,7 @@ class Option:
     alone: str = ""
     """What the flag means without a value; "" where it needs one."""
     takes: str = ""
-    """What help calls the value of a text that may be anything."""
+    """What help calls the value of a text that may be anything, or of one with many choices."""
     common: tuple[str, ...] = ()
     """Values of such a text that a shell offers."""
 
@@ -270,7 +270,8 @@ class MachineConfig:
 
     models: str = _option(
         "auto", "--models", PANEL_RUN,
-        "Model set; auto takes full when all its files are there, sd15 takes --photo-model sd15.", choices=MODEL_SETS,
+        "Model set; auto takes full when all its files are there, sd15 is --photo-model sd15.", choices=MODEL_SETS,
+        takes="NAME",
     )  # fmt: skip
     art_model: str | None = _option(
         None, "--art-model", PANEL_RUN,

@@ -203,7 +203,7 @@ def values(name: str) -> str:
     for a flag."""
     option, kind = options()[name], kind_of(name)
     if option.choices:
-        choices = "|".join(option.choices)
+        choices = option.takes or "|".join(option.choices)
         return choices if len(choices) <= LONGEST_CHOICES else "NAME"
     if kind in ("int", "float") and option.low is not None:
         endless = option.high is None or option.high >= 2**53
