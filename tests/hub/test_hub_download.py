@@ -181,7 +181,7 @@ def test_json_has_name_commit_licence_and_hashes(stocked: HubWorld) -> None:
         (("sd51",), "Did you mean sd15?"),
         (("owner/name@two words",), "is no revision"),
         (("./pixels",), "does not exist"),
-        (("--only", "vgg", "--art-model", "cc12m"), "--art-model has no effect beside --only"),
+        (("--only", "vgg", "--art-model", "cc12m"), "--art-model has no effect beside --only without art"),
     ],
 )
 def test_what_makes_no_sense_is_refused(world: HubWorld, arguments: tuple[str, ...], message: str) -> None:

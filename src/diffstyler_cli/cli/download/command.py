@@ -97,8 +97,8 @@ def command(
         return
     if models != "full":
         raise UsageError(f"--models {models!r} is not one of full, lite, sd15.", "Try --models full.")
-    if art_model is not None and only is not None:
-        raise UsageError("--art-model has no effect beside --only, which names the components.", "Leave one out.")
+    if art_model is not None and "art" not in keys:
+        raise UsageError("--art-model has no effect beside --only without art.", "Leave one of them out.")
     if art_model is not None and chosen and chosen[0] != "--dry-run":
         raise UsageError(f"--art-model has no effect with {chosen[0]}.", "Leave it out.")
 

@@ -25,6 +25,7 @@ from ..choose import Choice
 from ..codec import PIXELS, Codec, LatentCodec
 from ..discrete import AdaptedNetwork, Prediction
 from ..full.captioned import ART_CAPTION, Captioned
+from ..full.load import Uninitialised
 from .extra import needs_extra
 from .folder import NetworkFolder, Part
 from .names import Foreign, Role
@@ -196,7 +197,7 @@ def _diffusers_module(part: Part) -> Any:
 
     kind: Any = getattr(diffusers, part.kind)
     _check_size(part, lambda: kind.from_config(dict(part.config)))
-    with _reading(part):
+    with _reading(part), Uninitialised():
         module, found = kind.from_pretrained(
             str(part.folder), use_safetensors=True, local_files_only=True, variant=part.variant,
             torch_dtype=torch.float32, output_loading_info=True,

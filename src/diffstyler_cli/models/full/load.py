@@ -113,7 +113,7 @@ def build(key: str) -> nn.Module:
             return CC12M() if key == "photo" else WikiArt()
     makers: dict[str, Callable[[], nn.Module]]
     makers = {"clip": ClipEncoder, "vgg": Vgg19Features, "aesthetic": LinearAesthetic}
-    with _Uninitialised():
+    with Uninitialised():
         return makers[key]()
 
 
@@ -123,7 +123,7 @@ def weights_of(key: str, module: Any) -> nn.Module:
     return part
 
 
-class _Uninitialised(TorchFunctionMode):
+class Uninitialised(TorchFunctionMode):
     """Leaves out the random draws of new modules: their weights come from a file at once."""
 
     def __torch_function__(
