@@ -33,6 +33,8 @@ LAYERS = ("layers_per_block", "num_hidden_layers", "num_layers", "num_encoder_bl
 BLOCKS = ("block_out_channels", "down_block_types", "up_block_types", "encoder_block_out_channels",
           "decoder_block_out_channels", "num_encoder_blocks", "num_decoder_blocks", "only_cross_attention")  # fmt: skip
 """Keys of lists with one value a block."""
+CODE = ("auto_map", "quantization_config", "custom_pipelines")
+"""Keys by which a configuration asks for code of its own, or of a library that nobody named."""
 FREE = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "num_train_timesteps", "original_max_sequence")
 """Keys of numbers that are neither."""
 
@@ -56,6 +58,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _odd(path, "it is no table")
     _walk(path, content, "", 0)
+    if asked := [key for key in CODE if content.get(key)]:
+        raise refused(path, f"{asked[0]} asks for code beside the network's own")
     return content
 
 
@@ -65,8 +69,9 @@ def class_of(path: Path, config: Mapping[str, Any], known: tuple[str, ...], key:
     if isinstance(name, list) and len(name) == 1:
         name = name[0]
     if name not in known:
+        more = f" and {len(known) - 4} more" if len(known) > 4 else ""
         raise WeightsError(
-            f"{path} is of {cut(name) if name else 'no class'}; what can be read is {', '.join(known)}.",
+            f"{path} is of {cut(name) if name else 'no class'}; what can be read is {', '.join(known[:4])}{more}.",
             "docs/networks.md says which networks can play which role.",
         )
     return str(name)

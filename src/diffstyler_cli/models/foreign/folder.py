@@ -7,6 +7,7 @@ model_index.json, and the folder of a U-Net alone with its scheduler_config.json
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +58,13 @@ class Part:
     weights: Path
     variant: str | None
     """Of the file's name: "fp16", or None."""
-    numbers: int
-    """In all tensors of the file."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of the tensors in the file."""
+
+    @property
+    def numbers(self) -> int:
+        """In all tensors of the file."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,8 @@ def read_folder(path: Path) -> NetworkFolder:
     try:
         wanted = needed(there)
     except WeightsError as error:
-        raise WeightsError(f"{path} cannot be used: {error.message.rstrip('.')}.", error.advice) from None
+        why = error.message[:1].lower() + error.message[1:].rstrip(".")
+        raise WeightsError(f"{path} cannot be used: {why}.", error.advice) from None
     found = set(wanted)
     unet = _part(path, _root(there), NETWORKS, found)
     scheduler_file = path / _scheduler(there)
@@ -252,24 +259,19 @@ def _part(path: Path, folder: str, known: tuple[str, ...], found: set[str], key:
     name = _weights(found, folder, stem)
     file = path / name
     variant = "fp16" if name.endswith(".fp16.safetensors") else None
-    return Part(path / folder, kind, config, file, variant, _numbers(file))
+    return Part(path / folder, kind, config, file, variant, _shapes(file))
 
 
-def _numbers(file: Path) -> int:
-    """Numbers in all tensors of a safetensors file, by its header."""
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the tensors of a safetensors file, by its header."""
     try:
         with file.open("rb") as start:
             if start.read(9)[8:] != b"{":
                 raise WeightsError(f"{file} is no safetensors file.", "Get the folder again from where it is from.")
         check(file)
         with safe_open(file, "np") as opened:
-            total = 0
-            for name in opened.keys():  # noqa: SIM118 - not a dict
-                count = 1
-                for side in opened.get_slice(name).get_shape():
-                    count *= side
-                total += count
-            return total
+            names = opened.keys()
+            return {name: tuple(opened.get_slice(name).get_shape()) for name in names}
     except (OSError, SafetensorError) as error:
         why = cut(next(iter(str(error).splitlines()), ""), 160)
         raise WeightsError(f"{file} is damaged: {why}.", "Get the folder again from where it is from.") from error

@@ -214,12 +214,12 @@ def _conditioner(folder: NetworkFolder, part: Part, device: torch.device) -> Tex
     with _reading(part):
         encoder, found = CLIPTextModel.from_pretrained(
             str(part.folder), use_safetensors=True, local_files_only=True, variant=part.variant,
-            dtype=torch.float32, output_loading_info=True, trust_remote_code=False,
+            dtype=torch.float32, output_loading_info=True, trust_remote_code=False, attn_implementation="sdpa",
         )  # fmt: skip
         _check_names(part, found)
         encoder = encoder.eval().requires_grad_(False).to(device)
     length = int(encoder.config.max_position_embeddings)
-    with _reading(part, folder.tokenizer):
+    with _reading(part, f"{folder.tokenizer} cannot be read as CLIPTokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(str(folder.tokenizer), local_files_only=True, trust_remote_code=False)
         words = len(tokenizer)
     if words > encoder.config.vocab_size:
@@ -231,9 +231,19 @@ def _conditioner(folder: NetworkFolder, part: Part, device: torch.device) -> Tex
 
 
 def _check_size(part: Part, build: Any) -> None:
-    """Builds the module where it takes no memory; refuses one that is larger than its file of weights."""
+    """Builds the module where it takes no memory; refuses one that is larger than its file, or of other shapes."""
     with _reading(part), torch.device("meta"):
         module = build()
+    own = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
+    wrong = [name for name, shape in own.items() if part.shapes.get(name, shape) != shape]
+    if wrong:
+        name, more = wrong[0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        shapes = [" × ".join(map(str, each)) or "a number" for each in (part.shapes[name], own[name])]
+        raise WeightsError(
+            f"{part.weights} does not hold the weights of its configuration; {cut(name)} is {shapes[0]}, not "
+            f"{shapes[1]}{more}.",
+            "Get the folder again from where it was published.",
+        )
     wanted = sum(parameter.numel() for parameter in module.parameters())
     if wanted > part.numbers:
         raise WeightsError(
@@ -257,8 +267,8 @@ def _check_names(part: Part, found: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _reading(part: Part, place: object = None) -> Iterator[None]:
-    """Turns whatever the libraries raise at foreign files into a `WeightsError`."""
+def _reading(part: Part, what: str = "") -> Iterator[None]:
+    """Turns whatever the libraries raise at foreign files into a `WeightsError`; `what` is how its message begins."""
     try:
         yield
     except WeightsError:
@@ -271,7 +281,7 @@ def _reading(part: Part, place: object = None) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         why = cut(lines[0] if lines else type(error).__name__, 160)
         raise WeightsError(
-            f"{place or part.folder} cannot be read as {part.kind}: {why}.",
+            f"{what or f'{part.folder} cannot be read as {part.kind}'}: {why.rstrip('.')}.",
             "Get the folder again from where it was published, or save it anew with its own library.",
         ) from error
 
