@@ -20,7 +20,7 @@ class NetworkCard:
     Args:
         name: what recipes and messages call it.
         role: the part it plays, "photo" or "art".
-        set: the model set that it belongs to.
+        set: the model set that it belongs to, or goes with.
         prediction: what it predicts: "v" is the velocity αε − σx₀ (Salimans & Ho 2022), "epsilon" the noise, "sample"
             the picture.
         native_size: side of the square pictures that it was trained on, in pixels.
@@ -39,9 +39,9 @@ class NetworkCard:
     prediction: Literal["v", "epsilon", "sample"]
     native_size: int
     multiple: int
-    t_min: float
-    t_max: float
-    cond_dim: int | None
+    t_min: float = 0.0
+    t_max: float = 1.0
+    cond_dim: int | None = None
     channels: int = 3
     space: str = PIXEL_SPACE
     told: Literal["nothing", "prompts"] = "nothing"

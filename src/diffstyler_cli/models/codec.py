@@ -93,6 +93,7 @@ class LatentCodec:
         whole = parts[0]
         if hasattr(whole, "enable_tiling"):
             whole.enable_tiling()
+            whole.enable_slicing()
             whole.tile_sample_min_size, whole.tile_latent_min_size = TILE, TILE // self.factor
 
     def to(self, device: torch.device | str) -> LatentCodec:
@@ -117,8 +118,10 @@ class LatentCodec:
 
     def look(self, latents: Tensor) -> Tensor:
         """By the tiny decoder, if there is one."""
-        decode = self._tiny if self.tiny is not None else self.decode
-        if not (torch.is_grad_enabled() and latents.requires_grad):
+        module, decode = (self.vae, self.decode) if self.tiny is None else (self.tiny, self._tiny)
+        wanted = torch.is_grad_enabled() and latents.requires_grad
+        # where the module computes its blocks again by itself, all of it once more would be work for nothing
+        if not wanted or getattr(module, "is_gradient_checkpointing", False):
             return decode(latents)
         picture: Tensor = checkpoint(decode, latents, use_reentrant=False)
         return picture

@@ -155,7 +155,7 @@ def check_prompts(parts: Components, prompts: Sequence[str | Prompt]) -> list[st
     """What a person should know of the prompts: words that the encoder has never learnt, one line each.
 
     Raises:
-        UsageError: a prompt has no known word at all.
+        UsageError: a prompt has no known word at all, and no network reads texts in a way of its own.
     """
     notices = []
     for prompt in parsed(prompts):
@@ -166,7 +166,12 @@ def check_prompts(parts: Components, prompts: Sequence[str | Prompt]) -> list[st
         near = f"Nearest known styles: {', '.join(nearest_styles(prompt.text))}."
         known = [w for w in _words(prompt.text) if w not in unknown and w not in _EMPTY_WORDS]
         if not known:
-            raise UsageError(f'The {parts.name} models know no word of "{prompt.text}".', near)
+            reader = next((n.name for _, n in _listeners(parts) if n.conditioner is not None), None)
+            if reader is None:
+                raise UsageError(f'The {parts.name} models know no word of "{prompt.text}".', near)
+            known_to = f'{reader} reads "{prompt.text}"; the losses know no word of it'
+            notices.append(f"{known_to}: --w-instruction 0 leaves them out.")
+            continue
         notices.append(f"The {parts.name} models do not know {words}; the rest of the prompt counts. {near}")
     return notices
 
