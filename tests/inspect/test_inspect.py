@@ -124,7 +124,7 @@ def test_a_file_is_inspected_without_heavy_libraries(cli: Cli, photo: Path) -> N
         "for name in (None, 'sd15'):\n"
         "    settings = {'models': 'full', 'photo_model': name, 'art_model': name, 'loss_models': 'lite'}\n"
         "    machine.local_hashes(Recipe({'settings': settings}))\n"
-        "heavy = {'torch', 'open_clip', 'questionary', 'huggingface_hub', 'torchmetrics', 'diffusers', 'transformers'}\n"
+        "heavy = {'torch', 'open_clip', 'questionary', 'huggingface_hub', 'torchmetrics', 'diffusers'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

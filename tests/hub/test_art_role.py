@@ -1,0 +1,101 @@
+"""The full set whose own art network is nowhere to be had: who plays its role, never silently."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+
+import open_clip
+import pytest
+import torch
+from hub_world import HubWorld
+from safetensors.torch import save_file
+from servers import COMMIT
+from test_hub_stylize import QUICK
+
+from diffstyler_cli.images.metadata import read_recipe
+from diffstyler_cli.models.aesthetic import LinearAesthetic
+from diffstyler_cli.models.clip import ClipEncoder
+from diffstyler_cli.models.full import load as full
+from diffstyler_cli.models.full.cc12m import CC12M
+from diffstyler_cli.models.full.vgg import Vgg19Features
+
+CLIP = {
+    "embed_dim": 16,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+BUILDERS = {
+    "CC12M": lambda: CC12M((8,) * 7, embed_dim=16, cond_width=16, head_channels=8),
+    "ClipEncoder": lambda: ClipEncoder(CLIP),
+    "Vgg19Features": lambda: Vgg19Features(2),
+    "LinearAesthetic": lambda: LinearAesthetic(16),
+}
+FILES = {"photo": "cc12m_1_cfg.pth", "clip": "open_clip_model.safetensors", "vgg": "model.safetensors",
+         "aesthetic": "sac.safetensors"}  # fmt: skip
+
+
+@pytest.fixture
+def incomplete(stocked: HubWorld, monkeypatch: pytest.MonkeyPatch) -> HubWorld:
+    """All of the full set at reduced width in the cache, but for its art network."""
+    for name, build in BUILDERS.items():
+        monkeypatch.setattr(full, name, build)
+    monkeypatch.setattr(open_clip, "SimpleTokenizer", functools.cache(open_clip.SimpleTokenizer))
+    torch.manual_seed(0)
+    given = stocked.folder / "given"
+    given.mkdir()
+    for key, name in zip(FILES, BUILDERS, strict=True):
+        module = BUILDERS[name]()
+        state = (module.model if key == "clip" else module).state_dict()
+        save = torch.save if FILES[key].endswith(".pth") else save_file
+        save(state, given / FILES[key])
+    hashes = {key: hashlib.sha256((given / file).read_bytes()).hexdigest() for key, file in FILES.items()}
+    (stocked.folder / "config.toml").write_text(
+        "".join(f'[weights.{key}]\nsha256 = "{digest}"\n' for key, digest in hashes.items() if key != "clip")
+    )
+    outcome = stocked.run("download", "--from", given)
+    assert "Still missing: wikiart_256" in outcome.err
+    return stocked
+
+
+def test_the_full_method_runs_with_both_networks_of_their_own(incomplete: HubWorld) -> None:
+    refused = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--models", "full")
+    assert refused.code == 4
+    assert "missing: art network wikiart_256" in refused.err
+    assert "diffstyler download wikiart-ddpm" in refused.err
+
+    assert incomplete.run("download", "wikiart-ddpm").code == 0
+    outcome = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--models", "full", "-o", "out.png")
+    assert outcome.code == 0, outcome.err
+    said = " ".join(outcome.err.split())
+    assert f"Art network wikiart-ddpm@{COMMIT[:7]}, as wikiart_256 is not in the cache" in said
+    assert "--art-model wikiart insists on it" in said
+    recipe = read_recipe(incomplete.folder / "out.png") or {}
+    assert recipe["settings"]["art_model"] == f"wikiart-ddpm@{COMMIT}"
+    names = {role: model["name"] for role, model in recipe["models"].items()}
+    assert (names["photo"], names["art"]) == ("cc12m_1_cfg", "wikiart-ddpm")
+    assert recipe["models"]["photo"]["licence"] == "MIT"
+    assert "Identical" in incomplete.run("inspect", "out.png", "--replay", "-o", "again.png").err
+
+    insisted = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--art-model", "wikiart")
+    assert insisted.code == 4
+    assert "missing: art network wikiart_256" in insisted.err
+
+
+def test_auto_takes_the_full_set_with_the_other_art_network_only_where_it_can_be_run(
+    incomplete: HubWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def auto() -> tuple[str, str]:
+        facts = json.loads(incomplete.run("inspect", "--json").out)
+        return facts["auto"], facts["art_role"]
+
+    assert auto()[0] == "lite"
+    incomplete.run("download", "wikiart-ddpm")
+    assert auto() == ("full", f"wikiart-ddpm@{COMMIT}")
+    monkeypatch.setattr("diffstyler_cli.models.foreign.extra.find_spec", lambda name: None)
+    assert auto()[0] == "lite"
+    outcome = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--models", "full")
+    assert outcome.code == 4
+    assert "pip install 'diffstyler-cli[diffusers]'" in outcome.err
