@@ -164,6 +164,27 @@ def test_verify_finds_a_changed_byte_and_remove_frees_the_space(stocked: HubWorl
     assert own.read_text() == "mine", "what the record does not name is somebody else's"
 
 
+def test_what_was_broken_off_can_be_removed_too(stocked: HubWorld) -> None:
+    path = stocked.stored(LATENTS, f"vae/{WEIGHTS}")
+    stocked.store.faults[path] = Fault("404", times=9)
+    assert stocked.run("download", "--models", "sd15").code == 4
+    kept = [p for p in stocked.cache.folder.rglob("*") if p.name == WEIGHTS]
+    assert len(kept) == 1, "the U-Net has come"
+    assert "sd15" not in stocked.run("inspect").out.partition("cached")[0].partition("Networks of others")[0]
+    removed = stocked.run("download", "sd15", "--remove", "--yes")
+    assert removed.code == 0
+    assert not [p for p in stocked.cache.folder.rglob("*") if p.is_file() and p.suffix != ".lock"]
+
+
+def test_all_of_the_cache_is_verified_and_what_stays_is_said(stocked: HubWorld) -> None:
+    stocked.run("download", "wikiart-ddpm")
+    assert f"{PIXELS}@{COMMIT}: whole" in stocked.run("download", "--verify").err.replace(
+        "wikiart-ddpm:", f"{PIXELS}@{COMMIT}:"
+    )
+    assert "Networks of others stay" in stocked.run("download", "--remove", "--yes").err
+    assert found(stocked, "wikiart-ddpm") is not None
+
+
 def test_json_has_name_commit_licence_and_hashes(stocked: HubWorld) -> None:
     document = json.loads(stocked.run("download", "wikiart-ddpm", "--json").out)
     row = next(row for row in document["networks"] if row["name"] == "wikiart-ddpm")
@@ -179,6 +200,8 @@ def test_json_has_name_commit_licence_and_hashes(stocked: HubWorld) -> None:
         (("sd15", "--only", "art"), "--only has no effect beside sd15"),
         (("sd15", "--fp32"), "--fp32 has no effect beside sd15"),
         (("sd51",), "Did you mean sd15?"),
+        (("art",), "Try --only art."),
+        (("--models", "sd16"), "is not one of full, lite, sd15"),
         (("owner/name@two words",), "is no revision"),
         (("./pixels",), "does not exist"),
         (("--only", "vgg", "--art-model", "cc12m"), "--art-model has no effect beside --only without art"),

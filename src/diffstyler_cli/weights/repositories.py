@@ -22,7 +22,7 @@ from .fetch import OFFLINE
 from .hub import Repository
 from .references import Reference
 from .registry import CONFIG_LIMIT, WEIGHTS_LIMIT, Source, network
-from .snapshots import PART, SCHEMA, Snapshot, delete, folder_of, read_record
+from .snapshots import PART, PENDING, SCHEMA, Snapshot, delete, folder_of, read_record
 from .transfer import ROOM_ADVICE, Passing, Progress, Report, SourceFailed, download, persist
 
 WEIGHTS = ".safetensors"
@@ -81,6 +81,8 @@ def fetch(
         with cache.writing():
             for path in paths:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            if found is None:
+                write_json(folder / PENDING, {"schema": SCHEMA, "files": paths})
         files: dict[str, tuple[int, str]] = {}
         left = sum(repository.files[path].size for path in paths)
         _check_room(cache, coming(repository, needed, cache))
@@ -93,6 +95,7 @@ def fetch(
         try:
             check(folder)
         except WeightsError:
+            (folder / PENDING).unlink(missing_ok=True)
             delete(folder, files)
             raise
         revisions = dict.fromkeys((*(found.revisions if found else ()), reference.revision, repository.commit))
@@ -101,6 +104,7 @@ def fetch(
         made = Snapshot(folder, repository.name, repository.commit, tuple(revisions), licence, files)
         with cache.writing():
             write_json(folder / RECORD, _record(made))
+            (folder / PENDING).unlink(missing_ok=True)
         return made
 
 

@@ -21,6 +21,8 @@ from .digest import sha256
 from .references import COMMIT, Reference
 
 SCHEMA = "diffstyler.network/1"
+PENDING = "pending.json"
+"""What is to come, while a repository is fetched: its record is written when all of it is there."""
 PART = "network"
 """How the names of unfinished downloads begin."""
 
@@ -114,10 +116,26 @@ def remove(cache: Cache, reference: Reference) -> int:
             if snapshot.answers(reference):
                 freed += snapshot.bytes
                 delete(snapshot.folder, snapshot.files)
+        for pending in (cache.folder / NETWORKS).glob(f"{reference.place.replace('/', '--')}/*/{PENDING}"):
+            there = [path for path in _pending(pending) if (pending.parent / path).is_file()]
+            freed += sum((pending.parent / path).stat().st_size for path in there)
+            pending.unlink()
+            delete(pending.parent, there)
         for part in cache.unfinished(PART):
             freed += part.lstat().st_size
             part.unlink()
     return freed
+
+
+def _pending(path: Path) -> list[str]:
+    """The files that a fetch was to bring; none where the note is none of ours."""
+    try:
+        if path.stat().st_size > LARGEST_RECORD:
+            return []
+        said: Any = json.loads(path.read_text(encoding="utf-8"))
+        return [file for file in said["files"] if isinstance(file, str) and _plain(file)]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
 
 
 def folder_of(cache: Cache, repository: str, commit: str) -> Path:

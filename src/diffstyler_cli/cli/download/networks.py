@@ -12,6 +12,7 @@ from ...errors import OutputError, UsageError, WeightsError
 from ...models.foreign.extra import EXTRA, absent
 from ...models.foreign.folder import needed, read_folder
 from ...models.foreign.listing import listed
+from ...roles import KEYS
 from ...weights import snapshots
 from ...weights.cache import Cache
 from ...weights.references import Reference, parse_reference
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 def references(names: Sequence[str]) -> list[Reference]:
     """What the names mean. Raises `UsageError` for one that is no repository on the Hub."""
+    if (key := next((name for name in names if name in KEYS), None)) is not None:
+        raise UsageError(f"{key} is a component of the full set, no network of others.", f"Try --only {key}.")
     found = [parse_reference(name) for name in dict.fromkeys(names)]
     for reference in found:
         if reference.kind != "hub":

@@ -12,7 +12,7 @@ from ...errors import OutputError, WeightsError
 from ...roles import KEYS
 from ...weights.references import parse_reference
 from ...weights.registry import STAND_IN, ComponentSpec, spec
-from ...weights.snapshots import find
+from ...weights.snapshots import find, snapshots
 from ..scaffold import Call
 from ..terminal.console import escaped
 from .account import DownloadAccount
@@ -74,7 +74,17 @@ class DownloadSession:
                 self._written(component.key)
             except WeightsError as error:
                 errors.append(error)
+        if len(self.components) == len(KEYS):
+            for name in self._others():
+                try:
+                    NetworkSession(self.console, self.cache, references([name])).verify()
+                except WeightsError as error:
+                    errors.append(error)
         _raise_all(errors)
+
+    def _others(self) -> list[str]:
+        """Networks of others in the cache, as they are typed."""
+        return [f"{each.repository}@{each.commit}" for each in snapshots(self.cache)]
 
     # --- changing ----------------------------------------------------------------------------------------------------
     def remove(self) -> None:
@@ -86,6 +96,9 @@ class DownloadSession:
         for left in filter(None, (self.cache.foreign(component.key) for component in self.components)):
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
             self.console.say(f"left alone, not of this cache: {', '.join(map(str, left[:3]))}{more}")
+        if len(self.components) == len(KEYS) and (others := self._others()):
+            names = ", ".join(others)
+            self.console.say(f"Networks of others stay: {names}. Each goes with diffstyler download NAME --remove")
 
     def fetch(self) -> None:
         from ...weights.fetch import Network, fetch, room
