@@ -170,7 +170,7 @@ def test_what_was_broken_off_can_be_removed_too(stocked: HubWorld) -> None:
     assert stocked.run("download", "--models", "sd15").code == 4
     kept = [p for p in stocked.cache.folder.rglob("*") if p.name == WEIGHTS]
     assert len(kept) == 1, "the U-Net has come"
-    assert "sd15" not in stocked.run("inspect").out.partition("cached")[0].partition("Networks of others")[0]
+    assert found(stocked, "sd15") is None
     removed = stocked.run("download", "sd15", "--remove", "--yes")
     assert removed.code == 0
     assert not [p for p in stocked.cache.folder.rglob("*") if p.is_file() and p.suffix != ".lock"]
@@ -178,9 +178,7 @@ def test_what_was_broken_off_can_be_removed_too(stocked: HubWorld) -> None:
 
 def test_all_of_the_cache_is_verified_and_what_stays_is_said(stocked: HubWorld) -> None:
     stocked.run("download", "wikiart-ddpm")
-    assert f"{PIXELS}@{COMMIT}: whole" in stocked.run("download", "--verify").err.replace(
-        "wikiart-ddpm:", f"{PIXELS}@{COMMIT}:"
-    )
+    assert "wikiart-ddpm: whole" in stocked.run("download", "--verify").err
     assert "Networks of others stay" in stocked.run("download", "--remove", "--yes").err
     assert found(stocked, "wikiart-ddpm") is not None
 

@@ -22,7 +22,7 @@ from .fetch import OFFLINE
 from .hub import Repository
 from .references import Reference
 from .registry import CONFIG_LIMIT, WEIGHTS_LIMIT, Source, network
-from .snapshots import PART, PENDING, SCHEMA, Snapshot, delete, folder_of, read_record
+from .snapshots import PENDING, SCHEMA, Snapshot, delete, folder_of, part_key, read_record
 from .transfer import ROOM_ADVICE, Passing, Progress, Report, SourceFailed, download, persist
 
 WEIGHTS = ".safetensors"
@@ -51,7 +51,7 @@ def coming(repository: Repository, needed: Needed, cache: Cache) -> int:
             if there.stat().st_size == repository.files[path].size:
                 continue
         left += repository.files[path].size
-    return max(0, left - cache.arrived(PART))
+    return max(0, left - cache.arrived(part_key(repository.name)))
 
 
 def fetch(
@@ -73,7 +73,7 @@ def fetch(
         report(Progress("wait", 0, None, f"another process is fetching {reference.name}; waiting for it"))
 
     folder = folder_of(cache, repository.name, repository.commit)
-    with cache.lock(f"{PART}-{folder.parent.name}", waiting):
+    with cache.lock(part_key(repository.name), waiting):
         found = read_record(folder / RECORD)
         if found is not None and reference.revision in found.revisions:
             return found
@@ -132,7 +132,7 @@ def _file(repository: Repository, path: str, folder: Path, cache: Cache, reserve
                 shutil.copyfile(own, place.with_name(f"{place.name}.tmp"))
                 os.replace(place.with_name(f"{place.name}.tmp"), place)
             return digest
-    arrived, digest = download(hub.remote(repository, path, limit), cache, PART, reserve, report)
+    arrived, digest = download(hub.remote(repository, path, limit), cache, part_key(repository.name), reserve, report)
     with cache.writing():
         os.replace(arrived, place)
     return digest

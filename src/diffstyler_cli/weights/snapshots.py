@@ -23,8 +23,6 @@ from .references import COMMIT, Reference
 SCHEMA = "diffstyler.network/1"
 PENDING = "pending.json"
 """What is to come, while a repository is fetched: its record is written when all of it is there."""
-PART = "network"
-"""How the names of unfinished downloads begin."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def remove(cache: Cache, reference: Reference) -> int:
             freed += sum((pending.parent / path).stat().st_size for path in there)
             pending.unlink()
             delete(pending.parent, there)
-        for part in cache.unfinished(PART):
+        for part in cache.unfinished(part_key(reference.place)):
             freed += part.lstat().st_size
             part.unlink()
     return freed
@@ -136,6 +134,11 @@ def _pending(path: Path) -> list[str]:
         return [file for file in said["files"] if isinstance(file, str) and _plain(file)]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
+
+
+def part_key(repository: str) -> str:
+    """How the names of its unfinished downloads, and of its lock, begin."""
+    return f"network-{repository.replace('/', '--')}"
 
 
 def folder_of(cache: Cache, repository: str, commit: str) -> Path:
