@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -185,4 +184,20 @@ def test_a_network_takes_the_role_that_it_is_given(stylizer: Stylizer) -> None:
     assert [(n.role, n.card.role) for n in (parts.photo, parts.art)] == [("photo", "photo"), ("art", "art")]
     assert parts.info["photo"] == INFO
     assert parts.info["encoder"] == stylizer.components.info["encoder"]
-    assert dataclasses.replace(parts).codec is PIXELS
+    assert parts.codec is PIXELS
+
+
+def test_networks_and_a_codec_with_weights_are_moved_to_the_device(stylizer: Stylizer) -> None:
+    class Moved(type(PIXELS)):
+        places: ClassVar[list[Any]] = []
+
+        def to(self, device: Any) -> None:
+            self.places.append(device)
+
+    layer = torch.nn.Conv2d(3, 3, 1)
+    network = AdaptedNetwork(lambda x, *_: layer(x), card_of(), TABLES["linear"], "epsilon")
+    network.network = layer
+    parts = stylizer.components.with_networks("meta", Drawer(network, INFO, Moved()))
+    assert Moved.places == ["meta"]
+    assert {parameter.device.type for parameter in parts.photo.parameters()} == {"meta"}
+    assert not any(parameter.requires_grad for parameter in parts.photo.parameters())

@@ -15,6 +15,7 @@ from torch.nn import functional
 from diffstyler_cli import Finished, Progress, StylizeConfig, Stylizer
 from diffstyler_cli.images import read_image, to_image
 from diffstyler_cli.models.base import ComponentInfo, Components, Drawer, VelocityNetwork
+from diffstyler_cli.models.codec import PIXELS
 from diffstyler_cli.pipeline.conditions import make_conditions
 from diffstyler_cli.pipeline.sampling import make_objective, run_free, run_sampling
 from diffstyler_cli.pipeline.subject import make_subject, make_subjects
@@ -235,7 +236,17 @@ def test_what_only_touches_a_latent_is_drawn(stylizer: Stylizer, photo: Image.Im
 
 def test_the_size_fits_the_space(folds: Stylizer, photo: Image.Image) -> None:
     """Height and width are multiples of the codec's factor times the networks' own."""
-    subject = make_subject(folds.components, read_image(photo), (50, 35), folds.device)
+    loaded = read_image(photo)
+    subject = make_subject(folds.components, loaded, (50, 35), folds.device)
     assert subject.pixels.shape == (1, 3, 48, 64)
     assert subject.x0.shape == (1, 12, 24, 32)
     assert to_image(folds.components.codec.decode(subject.x0), (50, 35)).size == (50, 35)
+    # networks that take any size do not keep the losses from reading means of 2×2
+    anything = dataclasses.replace(folds.components, codec=PIXELS, **_of_any_size(folds.components))
+    large = make_subject(anything, loaded, (1029, 1021), folds.device)
+    assert large.reduction == 2
+    assert large.pixels.shape == (1, 3, 1024, 1032)
+
+
+def _of_any_size(parts: Components) -> dict[str, VelocityNetwork]:
+    return {role: InFolds(getattr(parts, role).network, multiple=1) for role in ("photo", "art")}

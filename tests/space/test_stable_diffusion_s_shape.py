@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_with_nothing_asked_for_the_photo_comes_back_as_its_latents_show_it(pair
 
 
 def test_in_half_precision_too(pair: Stylizer) -> None:
-    halved = Stylizer(pair.components, torch.device("cpu"), torch.bfloat16)
+    halved = Stylizer(copy.deepcopy(pair.components), torch.device("cpu"), torch.bfloat16)
     settings = SMALL | {"guidance_scale": 0.0, "t1": "2x"}
     pictures = [np.asarray(each.stylize(SAMPLE, "oil painting", **settings).image, int) for each in (halved, pair)]
     away = np.abs(pictures[0] - pictures[1]).mean()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from .cards import NetworkCard
-from .codec import PIXELS, Codec, LatentCodec
+from .codec import PIXELS, Codec, Movable
 
 Role = Literal["photo", "art"]
 
@@ -222,9 +222,10 @@ class Components:
             codec=photo.codec if photo is not None else self.codec,
             info=info,
         ).check_space()
-        for network in (changed.photo, changed.art):
-            network.eval().requires_grad_(False).to(device)
-        if isinstance(changed.codec, LatentCodec):
+        for drawer in (photo, art):
+            if drawer is not None:
+                drawer.network.eval().requires_grad_(False).to(device)
+        if isinstance(changed.codec, Movable):
             changed.codec.to(device)
         return changed
 

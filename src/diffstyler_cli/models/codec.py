@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,14 @@ class Codec(Protocol):
 
     def preview(self, latents: Tensor) -> Tensor:
         """The picture as somebody sees it who waits for it: quick, and as rough as that takes."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A codec that has weights."""
+
+    def to(self, device: torch.device | str) -> Any:
+        """Moves them."""
 
 
 class Identity:

@@ -23,6 +23,8 @@ from .places import PlaceMaps
 
 LOSSES_AT = 512
 """About so many pixels squared the losses look at; a larger pass is reduced for them by 2, 4, 8."""
+MOST_REDUCED = 8
+"""Which sides can therefore be divided by, whatever the networks ask for."""
 
 
 class Subject:
@@ -115,6 +117,6 @@ def make_subject(
     parts: Components, loaded: LoadedImage, size: Shape, device: torch.device, places: PlaceMaps | None = None
 ) -> Subject:
     """The photo at `size` (width, height)."""
-    multiple = parts.codec.factor * math.lcm(parts.photo.multiple, parts.art.multiple)
+    multiple = math.lcm(parts.codec.factor * math.lcm(parts.photo.multiple, parts.art.multiple), MOST_REDUCED)
     pixels = to_tensor(loaded.rgb, size, multiple, loaded.alpha)[0].to(device)
     return Subject(loaded, size, pixels, parts.features, places, parts.codec)
