@@ -277,7 +277,7 @@ class MachineConfig:
         None, "--art-model", PANEL_RUN,
         "Who plays the art role: wikiart, the full set's own (default); cc12m, its photo network told to paint; lite, "
         "the built-in one; or wikiart-ddpm, OWNER/NAME[@REVISION] of the Hub, a folder, a plug-in.",
-        takes="NAME|PATH", common=ART_MODELS,
+        takes="NAME|PATH", common=(*ART_MODELS, "wikiart-ddpm", "sd15"),
     )  # fmt: skip
     device: str = _option("auto", "--device", PANEL_RUN, "Where to compute.", choices=DEVICES)
     dtype: str = _option(
@@ -288,7 +288,7 @@ class MachineConfig:
         None, "--photo-model", PANEL_RUN,
         "Who plays the photo role in the place of the set's own network: sd15, OWNER/NAME[@REVISION] of the Hub, a "
         "folder, a plug-in.",
-        takes="NAME|PATH",
+        takes="NAME|PATH", common=("sd15",),
     )  # fmt: skip
     loss_models: str | None = _option(
         None, "--loss-models", PANEL_RUN,

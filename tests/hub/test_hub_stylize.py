@@ -37,7 +37,10 @@ def test_from_the_hub_to_a_picture_of_two_latent_networks_and_back(stocked: HubW
     stocked.forget()
     outcome = stocked.run("stylize", "photo.png", "oil paint", *QUICK, *PAIR, "-o", "out.png")
     assert outcome.code == 0, outcome.err
-    says = f"Photo network sd15@{COMMIT[:7]}, art network {FINE_TUNE}@{COMMIT[:7]}; the losses look through the lite"
+    says = (
+        f"Photo network sd15@{COMMIT[:7]}, trained on 64 × 64 pixels; art network {FINE_TUNE}@{COMMIT[:7]}; "
+        "the losses look through the lite set's networks"
+    )
     assert says in " ".join(outcome.err.split())
     recipe = read_recipe(stocked.folder / "out.png") or {}
     made = recipe["settings"]
@@ -201,6 +204,20 @@ def test_what_makes_no_sense_is_refused(stocked: HubWorld, words: tuple[str, ...
     assert outcome.code == 2, outcome.err
     assert message in outcome.err
     assert len(outcome.err.splitlines()) == 2
+
+
+def test_names_that_a_shell_offers_mean_something() -> None:
+    from diffstyler_cli.config import ART_MODELS, options
+    from diffstyler_cli.weights.registry import NETWORKS
+
+    offered = {*options()["art_model"].common, *options()["photo_model"].common} - set(ART_MODELS)
+    assert offered == {spec.name for spec in NETWORKS}
+
+
+def test_a_word_that_only_the_network_knows_is_said(stocked: HubWorld) -> None:
+    stocked.run("download", "sd15", FINE_TUNE)
+    outcome = stocked.run("stylize", "photo.png", "neon oil painting", *QUICK, *PAIR, "-o", "neon.png")
+    assert 'The losses do not know "neon", and follow the rest; sd15 reads all' in " ".join(outcome.err.split())
 
 
 def test_a_file_for_a_role_that_another_network_plays_is_refused(world: HubWorld, folders: Folders) -> None:

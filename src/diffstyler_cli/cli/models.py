@@ -47,7 +47,7 @@ class LoadedModels:
             if stylizer.name == "lite" and machine.models != "lite":
                 console.say(LITE_NOTICE, "yellow")  # a hint: nothing is done otherwise than asked
                 notices.texts.append(LITE_NOTICE)
-            for line in said(machine, stylizer.networks.machine):
+            for line in said(machine, stylizer.networks.machine, stylizer.components):
                 console.say(line, "yellow" if machine.art_model is None else "dim")
                 notices.texts.append(line)
             notices.add(stylizer.notices)
