@@ -12,7 +12,7 @@ import torch
 from hub_world import HubWorld
 from safetensors.torch import save_file
 from servers import COMMIT
-from test_hub_stylize import QUICK
+from test_hub_stylize import QUICK, art_gone
 
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.models.aesthetic import LinearAesthetic
@@ -20,6 +20,7 @@ from diffstyler_cli.models.clip import ClipEncoder
 from diffstyler_cli.models.full import load as full
 from diffstyler_cli.models.full.cc12m import CC12M
 from diffstyler_cli.models.full.vgg import Vgg19Features
+from diffstyler_cli.weights.registry import FULL
 
 CLIP = {
     "embed_dim": 16,
@@ -66,7 +67,10 @@ def test_the_full_method_runs_with_both_networks_of_their_own(incomplete: HubWor
     assert "missing: art network wikiart_256" in refused.err
     assert "diffstyler download wikiart-ddpm" in refused.err
 
-    assert incomplete.run("download", "wikiart-ddpm").code == 0
+    with art_gone(incomplete, *FULL):
+        fetched = incomplete.run("download", "--yes")
+    assert fetched.code == 0, fetched.err
+    assert "All full-size models are there; diffstyler stylize uses them from now on." in fetched.err
     outcome = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--models", "full", "-o", "out.png")
     assert outcome.code == 0, outcome.err
     said = " ".join(outcome.err.split())

@@ -18,7 +18,7 @@ from test_hub_download import WEIGHTS, found
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.models.full.captioned import ART_CAPTION
 from diffstyler_cli.weights import settings
-from diffstyler_cli.weights.registry import Source, spec
+from diffstyler_cli.weights.registry import ComponentSpec, Source, spec
 
 QUICK = ("--size", "64", "--steps", "2", "--seed", "1", "--cutouts", "1", "--dtype", "fp32")
 PAIR = ("--models", "sd15", "--art-model", FINE_TUNE)
@@ -270,10 +270,10 @@ def test_the_core_imports_none_of_the_libraries() -> None:
 
 
 # --- who plays the art role ------------------------------------------------------------------------------------------
-def art_gone(world: HubWorld) -> mock._patch[object]:
-    """The table with the art network alone, whose only link is dead."""
+def art_gone(world: HubWorld, *others: ComponentSpec) -> mock._patch[object]:
+    """The table with the art network, whose only link is dead, and the `others` that are not it."""
     gone = dataclasses.replace(spec("art"), sources=(Source("url", world.store.url, "wikiart_256.pth"),))
-    return mock.patch.object(settings, "FULL", (gone,))
+    return mock.patch.object(settings, "FULL", (gone, *(each for each in others if each.key != "art")))
 
 
 def test_where_the_original_is_gone_yes_takes_the_other_and_says_why(stocked: HubWorld) -> None:
@@ -285,6 +285,7 @@ def test_where_the_original_is_gone_yes_takes_the_other_and_says_why(stocked: Hu
         assert f"wikiart-ddpm ({PIXELS}, licence mit, 455.0 MB)" in said
         assert said.index("licence mit") < said.index("to fetch"), "before it comes"
         assert "The art role is played by wikiart-ddpm, as wikiart_256 could not be had" in said
+        assert "All full-size models are there" not in said, "one was asked for"
         document = json.loads(stocked.run("download", "--only", "art", "--json").out)
     assert document["ok"], "it is there already: nothing is asked of anybody"
     assert "wikiart-ddpm" in document["art_role"]

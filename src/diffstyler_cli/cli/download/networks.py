@@ -145,6 +145,10 @@ class NetworkSession:
         finally:  # not while bars are drawn
             for each in made:
                 self.console.written(each.folder)
+        for wanted, each in zip(todo, made, strict=True):
+            told = read_folder(each.folder).text is not None
+            role = "--photo-model or --art-model" if told else "--art-model"
+            self.console.say(f"diffstyler stylize takes it as {role} {wanted.reference}")
         self.needs_extra()
         return True
 

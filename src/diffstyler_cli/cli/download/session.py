@@ -133,8 +133,9 @@ class DownloadSession:
         _raise_all(errors)
         if role:
             self.account.art_role = role
-            self.console.say(role, "yellow" if "wikiart_256 could not" in role else "")
-        if len(plans) == len(KEYS) or role:
+            self.console.say(role, "yellow" if "could not be had" in role else "")
+        named = {component.key for component in self.components} | ({"art"} if STAND_IN.name in role else set())
+        if named == set(KEYS):
             self.console.say("All full-size models are there; diffstyler stylize uses them from now on.")
 
     def _art_role(self, errors: list[WeightsError]) -> str:
