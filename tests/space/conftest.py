@@ -1,11 +1,15 @@
-"""Small random networks of diffusers."""
+"""A small random network of diffusers, and packages that are installed."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from plugin_packages import Install, build
 from torch import Tensor
 
 
@@ -22,3 +26,18 @@ def unet() -> Callable[[Tensor, Tensor | int], Tensor]:
     )  # fmt: skip
     network.eval().requires_grad_(False)
     return network
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Has pip install a package of one module into a folder of its own, and puts that into the path."""
+
+    def into(folder: str, pyproject: str, module: str, name: str = "grey_networks") -> Path:
+        wheel, target = build(tmp_path / f"{folder}-wheel", pyproject, name, module), tmp_path / folder
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+        subprocess.run([*command, str(target), str(wheel)], check=True, capture_output=True, text=True)
+        monkeypatch.syspath_prepend(str(target))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return target
+
+    return into

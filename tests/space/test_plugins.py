@@ -5,68 +5,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tomllib
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from plugin_packages import FROM_PYTHON, HALVES, MODULE, PYPROJECT, Install, entry
 
 from diffstyler_cli import Stylizer
 from diffstyler_cli.errors import UsageError, WeightsError
-from diffstyler_cli.models.plugins import GROUP, networks
+from diffstyler_cli.models.plugins import networks
 from diffstyler_cli.sample import SAMPLE
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/networks.md").read_text(encoding="utf-8")
-PYPROJECT = re.findall(r"^```toml\n(.*?)^```$", DOCUMENT, re.M | re.S)[0]
-MODULE, FROM_PYTHON = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.M | re.S)
 SMALL = {"size": 64, "steps": 2, "seed": 1, "cutouts": 1, "lam": 0.5}
-
-Install = Callable[..., Path]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Has pip install a package of one module into a folder of its own, and puts that into the path."""
-
-    def into(folder: str, pyproject: str, module: str, name: str = "grey_networks") -> Path:
-        wheel, target = build(tmp_path / f"{folder}-wheel", pyproject, name, module), tmp_path / folder
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
-        subprocess.run([*command, str(target), str(wheel)], check=True, capture_output=True, text=True)
-        monkeypatch.syspath_prepend(str(target))
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        return target
-
-    return into
-
-
-def build(folder: Path, pyproject: str, name: str, module: str) -> Path:
-    """A wheel, as a build backend makes it of these two files."""
-    project = tomllib.loads(pyproject)["project"]
-    title, version = project["name"], project["version"]
-    points = project["entry-points"][GROUP]
-    stem = f"{title.replace('-', '_')}-{version}"
-    files = {
-        f"{name}.py": module,
-        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {title}\nVersion: {version}\n",
-        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{stem}.dist-info/entry_points.txt": "\n".join([f"[{GROUP}]", *(f"{k} = {v}" for k, v in points.items())]),
-    }
-    record = "".join(f"{path},,\n" for path in (*files, f"{stem}.dist-info/RECORD"))
-    folder.mkdir()
-    wheel = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, text in (*files.items(), (f"{stem}.dist-info/RECORD", record)):
-            archive.writestr(path, text)
-    return wheel
-
-
-def entry(name: str, target: str = "grey_networks:load", package: str = "grey-networks") -> str:
-    return (
-        f'[project]\nname = "{package}"\nversion = "2.1"\n'
-        f'[project.entry-points."diffstyler.networks"]\n{name} = "{target}"\n'
-    )
 
 
 def test_the_example_is_short() -> None:
@@ -114,28 +65,8 @@ def test_either_role_may_be_its(install: Install, stylizer: Stylizer) -> None:
     assert both.notices == ["grey takes neither prompts nor style images: the losses alone follow them."]
 
 
-CODEC = """
-class Halves:
-    channels, factor = 3, 2
-
-    def encode(self, pixels):
-        return torch.nn.functional.avg_pool2d(pixels, 2)
-
-    def decode(self, latents):
-        return torch.nn.functional.interpolate(latents, scale_factor=2.0)
-
-    look = preview = decode
-
-
-def pair():
-    network = load()
-    network.card = dataclasses.replace(network.card, space="halves")
-    return network, Halves()
-"""
-
-
 def test_a_network_may_bring_the_codec_of_its_space(install: Install, stylizer: Stylizer) -> None:
-    install("site", entry("halves", "grey_networks:pair"), f"import dataclasses\n{MODULE}{CODEC}")
+    install("site", entry("halves", "grey_networks:pair"), f"import dataclasses\n{MODULE}{HALVES}")
     halves = networks()["halves"]
     own = Stylizer(stylizer.components.with_networks("cpu", halves(), halves()), torch.device("cpu"), torch.float32)
     assert own.stylize(SAMPLE, "oil painting", **SMALL).image.size == (78, 52)
