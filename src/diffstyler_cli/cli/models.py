@@ -47,7 +47,9 @@ class LoadedModels:
             if stylizer.name == "lite" and machine.models != "lite":
                 console.say(LITE_NOTICE, "yellow")  # a hint: nothing is done otherwise than asked
                 notices.texts.append(LITE_NOTICE)
-            for line in said(machine, stylizer.networks.machine, stylizer.components):
+            chosen = stylizer.networks.machine
+            side = stylizer.components.photo.native_size if chosen.photo_model else 0
+            for line in said(machine, chosen, side):
                 console.say(line, "yellow" if machine.art_model is None else "dim")
                 notices.texts.append(line)
             notices.add(stylizer.notices)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ...config import ART_MODELS, MachineConfig
 from ...errors import UsageError, WeightsError
@@ -23,9 +23,6 @@ from ..cards import PIXEL_SPACE
 from ..plugins import Plugin
 from ..plugins import networks as plugins
 from .folder import NetworkFolder, read_folder
-
-if TYPE_CHECKING:
-    from ..base import Components
 
 Role = Literal["photo", "art"]
 FLAGS: dict[str, str] = {"photo": "--photo-model", "art": "--art-model"}
@@ -163,10 +160,12 @@ def check_spaces(photo: Foreign | None, art: Foreign | None) -> None:
             )
 
 
-def said(asked: MachineConfig, chosen: MachineConfig, parts: Components) -> list[str]:
-    """What a person is told of networks of others before a run: which they are, and why where nobody named them."""
+def said(asked: MachineConfig, chosen: MachineConfig, side: int) -> list[str]:
+    """What a person is told of networks of others before a run: which they are, and why where nobody named them.
+
+    `side` is that of the pictures which a photo network of others was trained on.
+    """
     if chosen.photo_model is not None:
-        side = parts.photo.native_size
         photo = f"Photo network {short(chosen.photo_model)}, trained on {side} × {side} pixels"
         looks = f"the losses look through the {chosen.loss_models} set's networks"
         return [f"{photo}; art network {short(chosen.art_model or '')}; {looks}"]
