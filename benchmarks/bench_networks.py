@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
@@ -76,12 +77,20 @@ def counted(fn: Callable[[Tensor], Tensor], x: Tensor, *, gradient: bool = False
         return tensor
 
     x = x.detach().requires_grad_(gradient)
-    with FlopCounterMode(display=False) as flops, torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    attention = mock.patch("torch.nn.functional.scaled_dot_product_attention", _attention)
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
+    with FlopCounterMode(display=False) as flops, attention, hooks:
         with torch.set_grad_enabled(gradient):
             out = fn(x * 1)  # a leaf that a module is given is more than the counter's hooks can take
         if gradient:
             torch.autograd.grad(out, x, torch.ones_like(out))
     return flops.get_total_flops() / 1e12, sum(kept.values()) / GIB
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
+    """As it is computed on real devices, where no matrix of L x L is kept; on meta tensors torch would keep it."""
+    out: Tensor = torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, None, True)[0]
+    return out
 
 
 def count() -> None:
