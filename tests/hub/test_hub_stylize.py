@@ -358,24 +358,24 @@ def test_a_network_of_an_installed_package_is_named_like_any_other(
     world: HubWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = world.folder / "site"
-    (package / "grey_networks-1.2.dist-info").mkdir(parents=True)
-    facts = package / "grey_networks-1.2.dist-info"
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-networks\nVersion: 1.2\n")
-    (facts / "entry_points.txt").write_text("[diffstyler.networks]\ngrey = grey_networks:grey\n")
-    (package / "grey_networks.py").write_text(
+    (package / "flat_networks-1.2.dist-info").mkdir(parents=True)
+    facts = package / "flat_networks-1.2.dist-info"
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: flat-networks\nVersion: 1.2\n")
+    (facts / "entry_points.txt").write_text("[diffstyler.networks]\nflat = flat_networks:flat\n")
+    (package / "flat_networks.py").write_text(
         "import torch\nfrom torch import nn\n"
         "from diffstyler_cli.models.cards import NetworkCard\n"
         "from diffstyler_cli.models.discrete import AdaptedNetwork\n"
-        "class Grey(nn.Module):\n"
+        "class Flat(nn.Module):\n"
         "    def __init__(self):\n        super().__init__(); self.gain = nn.Parameter(torch.ones(1))\n"
         "    def forward(self, x, timestep, cond):\n        return self.gain * x\n"
-        "def grey():\n"
-        "    card = NetworkCard('grey', 'art', 'full', 'epsilon', 64, 1, 0.0, 1.0, None)\n"
-        "    return AdaptedNetwork(Grey(), card, torch.linspace(0.999, 0.01, 100), 'epsilon')\n"
+        "def flat():\n"
+        "    card = NetworkCard('flat', 'art', 'full', 'epsilon', 64, 1, 0.0, 1.0, None)\n"
+        "    return AdaptedNetwork(Flat(), card, torch.linspace(0.999, 0.01, 100), 'epsilon')\n"
     )
     monkeypatch.syspath_prepend(str(package))
-    recipe = stylize(world, "--models", "lite", "--art-model", "grey")
-    assert recipe["settings"]["art_model"] == "grey"
-    assert recipe["models"]["art"]["source"] == "package grey-networks 1.2"
+    recipe = stylize(world, "--models", "lite", "--art-model", "flat")
+    assert recipe["settings"]["art_model"] == "flat"
+    assert recipe["models"]["art"]["source"] == "package flat-networks 1.2"
     rows = json.loads(world.run("inspect", "--json").out)["other_networks"]
-    assert [row["package"] for row in rows if row["name"] == "grey"] == ["grey-networks 1.2"]
+    assert [row["package"] for row in rows if row["name"] == "flat"] == ["flat-networks 1.2"]

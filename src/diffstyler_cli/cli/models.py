@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import MachineConfig
-from ..models.foreign.names import said
 from .terminal.notices import Notices
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ class LoadedModels:
         if self.stylizer is None:
             began = time.monotonic()
             with console.working("Loading the models"):
+                from ..models.foreign.names import said
                 from ..pipeline import Stylizer
 
                 stylizer = self.stylizer = Stylizer.load(
