@@ -250,7 +250,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a billion layers": (config(layers_per_block=10**9), "is the most"),
     "a thousand blocks": (config(down_block_types=["DownBlock2D"] * 1000), "has 1,000 values"),
     "wider than its file": (config(block_out_channels=[8192, 8192], norm_num_groups=4), "not 8192"),
-    "deeper than its file": (config(layers_per_block=60), "does not hold the weights of its configuration"),
+    "deeper than its file": (config(layers_per_block=9), "does not hold the weights of its configuration"),
     "a number that is none": (config(norm_eps=float("nan")), "is the most"),
     "a list in the place of a number": (config(in_channels=[4]), "in_channels is"),
     "no list of channels": (config(block_out_channels=8), "no list block_out_channels"),

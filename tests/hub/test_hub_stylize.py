@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import sys
 from pathlib import Path
-from unittest import mock
 
-import pexpect
 import pytest
-from hub_world import FINE_TUNE, LATENTS, PIXELS, Folders, HubWorld
+from hub_world import FINE_TUNE, LATENTS, Folders, HubWorld
 from servers import COMMIT
 from test_hub_download import WEIGHTS, found
 
 from diffstyler_cli.images.metadata import read_recipe
 from diffstyler_cli.models.full.captioned import ART_CAPTION
-from diffstyler_cli.weights import settings
-from diffstyler_cli.weights.registry import ComponentSpec, Source, spec
 
 QUICK = ("--size", "64", "--steps", "2", "--seed", "1", "--cutouts", "1", "--dtype", "fp32")
 PAIR = ("--models", "sd15", "--art-model", FINE_TUNE)
@@ -93,6 +88,7 @@ def test_many_photos_are_done_already_with_the_same_networks(stocked: HubWorld) 
     assert again == ["skipped", None], "known by the recipe alone"
 
 
+@pytest.mark.slow
 def test_the_photo_network_itself_may_play_the_art_role_and_is_told_to_paint(stocked: HubWorld) -> None:
     stocked.run("download", "sd15")
     models = stylize(stocked, "--models", "sd15", "--art-model", "sd15")["models"]
@@ -175,6 +171,7 @@ def test_a_folder_is_known_again_beside_the_picture(world: HubWorld, folders: Fo
     assert "The art network was the folder fine-tune of its maker's" in gone.err
 
 
+@pytest.mark.slow
 def test_a_u_net_alone_is_of_the_photo_networks_latents(world: HubWorld, folders: Folders) -> None:
     alone = world.folder / "alone"
     (folders.fine_tune / "unet").rename(alone)
@@ -214,6 +211,7 @@ def test_names_that_a_shell_offers_mean_something() -> None:
     assert offered == {spec.name for spec in NETWORKS}
 
 
+@pytest.mark.slow
 def test_a_word_that_only_the_network_knows_is_said(stocked: HubWorld) -> None:
     stocked.run("download", "sd15", FINE_TUNE)
     outcome = stocked.run("stylize", "photo.png", "neon oil painting", *QUICK, *PAIR, "-o", "neon.png")
@@ -267,90 +265,6 @@ def test_the_core_imports_none_of_the_libraries() -> None:
     source = str(Path(__file__).parents[2] / "src")
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-# --- who plays the art role ------------------------------------------------------------------------------------------
-def art_gone(world: HubWorld, *others: ComponentSpec) -> mock._patch[object]:
-    """The table with the art network, whose only link is dead, and the `others` that are not it."""
-    gone = dataclasses.replace(spec("art"), sources=(Source("url", world.store.url, "wikiart_256.pth"),))
-    return mock.patch.object(settings, "FULL", (gone, *(each for each in others if each.key != "art")))
-
-
-def test_where_the_original_is_gone_yes_takes_the_other_and_says_why(stocked: HubWorld) -> None:
-    with art_gone(stocked):
-        outcome = stocked.run("download", "--only", "art", "--yes")
-        assert outcome.code == 0, outcome.err
-        said = " ".join(outcome.err.split())
-        assert "wikiart_256 could not be had" in said
-        assert f"wikiart-ddpm ({PIXELS}, licence mit, 455.0 MB)" in said
-        assert said.index("licence mit") < said.index("to fetch"), "before it comes"
-        assert "The art role is played by wikiart-ddpm, as wikiart_256 could not be had" in said
-        assert "All full-size models are there" not in said, "one was asked for"
-        document = json.loads(stocked.run("download", "--only", "art", "--json").out)
-    assert document["ok"], "it is there already: nothing is asked of anybody"
-    assert "wikiart-ddpm" in document["art_role"]
-
-
-def test_nobody_is_asked_in_a_pipe_and_the_error_names_the_other(stocked: HubWorld) -> None:
-    with art_gone(stocked):
-        outcome = stocked.run("download", "--only", "art")
-    assert outcome.code == 4
-    assert "diffstyler download wikiart-ddpm" in outcome.err
-    assert found(stocked, "wikiart-ddpm") is None
-
-
-def test_the_original_may_be_insisted_on(stocked: HubWorld) -> None:
-    with art_gone(stocked):
-        outcome = stocked.run("download", "--only", "art", "--yes", "--art-model", "wikiart")
-    assert outcome.code == 4
-    assert found(stocked, "wikiart-ddpm") is None
-
-
-def test_the_other_may_be_named_outright_and_the_original_is_not_asked_for(stocked: HubWorld) -> None:
-    with art_gone(stocked):
-        outcome = stocked.run("download", "--only", "art", "--art-model", "wikiart-ddpm")
-    assert outcome.code == 0
-    assert found(stocked, "wikiart-ddpm") is not None
-    assert not [path for path in stocked.asked() if "wikiart_256" in path]
-
-
-def test_without_a_network_the_other_is_not_offered(stocked: HubWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with art_gone(stocked):
-        outcome = stocked.run("download", "--only", "art", "--yes")
-    assert outcome.code == 4
-    assert "Another network can play" not in outcome.err
-
-
-def test_at_a_terminal_the_other_is_asked_for(stocked: HubWorld) -> None:
-    (stocked.folder / "config.toml").write_text(
-        f'[weights.art]\nsource = ["{stocked.store.url}/wikiart_256.pth"]\nsha256 = "{"0" * 64}"\n'
-    )
-    code = (
-        "import dataclasses\nfrom diffstyler_cli.weights import settings\n"
-        "settings.FULL = tuple(dataclasses.replace(c, sources=()) for c in settings.FULL)\n"
-        "from diffstyler_cli.cli.app import main; main()"
-    )
-    environment = {
-        "HOME": str(stocked.folder), "LANG": "C.UTF-8", "TERM": "xterm", "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "HF_ENDPOINT": stocked.hub.url,
-        "HF_HOME": str(stocked.folder / "hf"), "DIFFSTYLER_CACHE_DIR": str(stocked.cache.folder),
-        "DIFFSTYLER_CONFIG": str(stocked.folder / "config.toml"),
-    }  # fmt: skip
-    words = ["-c", code, "download", "--only", "art"]
-    child = pexpect.spawn(sys.executable, words, env=environment, timeout=120, dimensions=(40, 120))
-    child.expect("Go ahead")
-    child.send("y")
-    child.expect("Another network can play the art role")
-    child.expect("Fetch wikiart-ddpm for the art role")
-    child.send("y")
-    child.expect("The art role is played by wikiart-ddpm")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert found(stocked, "wikiart-ddpm") is not None
 
 
 # --- plug-ins --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from rich.filesize import decimal
 
 from ...errors import OutputError, UsageError, WeightsError
 from ...models.foreign.extra import EXTRA, absent
-from ...models.foreign.folder import needed, read_folder
+from ...models.foreign.folder import read_folder
+from ...models.foreign.layout import needed
 from ...models.foreign.listing import listed
 from ...roles import KEYS
 from ...weights import snapshots

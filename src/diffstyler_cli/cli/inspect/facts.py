@@ -156,6 +156,7 @@ def missing(facts: dict[str, Any]) -> dict[str, Any]:
     lite = [model["role"] for model in facts["models"]["lite"] if model["bytes"] is None]
     full = [part["key"] for part in facts["models"].get("full", []) if part["state"] == "missing"]
     choice = choose(read_settings())
+    full = [key for key in full if key != "art" or choice.art is None]
     return {
         "auto": choice.set,
         "art_role": choice.art_model,

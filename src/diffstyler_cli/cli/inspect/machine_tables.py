@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.filesize import decimal
 from rich.text import Text
 
+from ...config import ART_MODELS
+from ...models.foreign.names import short
 from ..terminal.tables import brief, facts_grid, plain_table, section
 
 if TYPE_CHECKING:
@@ -70,8 +72,10 @@ def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
     parts: list[RenderableType] = [table]
     place = f"{brief(cache['path'])}: {decimal(cache['bytes'])} used, {decimal(cache['free'])} free on its disk"
     if gone:
-        bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["state"] == "missing")
+        bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["key"] in gone)
         parts.append(Text(f"{len(gone)} of {len(facts['models']['full'])} are missing, {decimal(bytes_)} in all."))
+    if facts["art_role"] is not None and facts["art_role"] not in ART_MODELS:
+        parts.append(Text(f"The art role is played by {short(facts['art_role'])}."))
     return section(
         "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
     )

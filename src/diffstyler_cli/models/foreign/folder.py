@@ -8,7 +8,7 @@ model_index.json, and the folder of a U-Net alone with its scheduler_config.json
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ...errors import WeightsError
 from ...weights.bounds import check, cut
 from ..cards import PIXEL_SPACE
 from .configs import class_of, read_config, refused
+from .layout import TEXT_WEIGHTS, WEIGHTS, needed, root_of, scheduler_of, weights_of
 
 NETWORKS = ("UNet2DModel", "UNet2DConditionModel")
 AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
@@ -41,9 +42,6 @@ FURTHER = (
 )  # fmt: skip
 """Keys of what a network takes beside noise, a time and a text."""
 
-WEIGHTS = "diffusion_pytorch_model"
-TEXT_WEIGHTS = "model"
-TOKENIZER = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 NATIVE_LATENTS, NATIVE_PIXELS = 64, 256
 """Sides of what a network was trained on where its configuration does not say."""
 
@@ -147,32 +145,6 @@ class NetworkFolder:
         return {name: part for name, part in named.items() if part is not None}
 
 
-def needed(paths: Iterable[str]) -> list[str]:
-    """The files of a repository that running it takes: of each module the configuration and one safetensors file.
-
-    Raises:
-        WeightsError: it is not in diffusers' format, or has pickles only.
-    """
-    there = set(paths)
-    root = _root(there)
-    wanted = [name for name in ("model_index.json",) if name in there]
-    wanted += [f"{root}config.json", _weights(there, root, WEIGHTS)]
-    wanted += [_scheduler(there)]
-    if "vae/config.json" in there:
-        wanted += ["vae/config.json", _weights(there, "vae/", WEIGHTS)]
-        if "vae_tiny/config.json" in there:
-            wanted += ["vae_tiny/config.json", _weights(there, "vae_tiny/", WEIGHTS)]
-    if "text_encoder/config.json" in there:
-        wanted += ["text_encoder/config.json", _weights(there, "text_encoder/", TEXT_WEIGHTS)]
-        tokenizer = [f"tokenizer/{name}" for name in TOKENIZER if f"tokenizer/{name}" in there]
-        if not {"tokenizer/vocab.json", "tokenizer/merges.txt"} <= set(tokenizer) and (
-            "tokenizer/tokenizer.json" not in tokenizer
-        ):
-            raise _strange("it has a text encoder and no tokenizer/vocab.json and merges.txt")
-        wanted += tokenizer
-    return wanted
-
-
 def read_folder(path: Path) -> NetworkFolder:
     """What is in a folder: its configurations and the headers of its weights, all within bounds.
 
@@ -195,8 +167,8 @@ def read_folder(path: Path) -> NetworkFolder:
         why = error.message[:1].lower() + error.message[1:].rstrip(".")
         raise WeightsError(f"{path} cannot be used: {why}.", error.advice) from None
     found = set(wanted)
-    unet = _part(path, _root(there), NETWORKS, found)
-    scheduler_file = path / _scheduler(there)
+    unet = _part(path, root_of(there), NETWORKS, found)
+    scheduler_file = path / scheduler_of(there)
     scheduler = read_config(scheduler_file)
     _check_scheduler(scheduler_file, scheduler)
     _check_unet(unet)
@@ -214,49 +186,12 @@ def _has_text(found: set[str]) -> bool:
     return "text_encoder/config.json" in found
 
 
-def _root(there: set[str]) -> str:
-    """The folder of the network, "" where it is the whole one."""
-    if "unet/config.json" in there:
-        return "unet/"
-    if "config.json" in there:
-        return ""
-    raise _strange("it has neither unet/config.json nor config.json, so it is not in diffusers' format")
-
-
-def _weights(there: set[str], folder: str, stem: str) -> str:
-    """The file of weights of a module: safetensors, as fp16 only where there is no other."""
-    for name in (f"{stem}.safetensors", f"{stem}.fp16.safetensors"):
-        if f"{folder}{name}" in there:
-            return f"{folder}{name}"
-    here = sorted(path for path in there if path.rpartition("/")[0] == folder.rstrip("/"))
-    if any(path.endswith(".safetensors.index.json") for path in here):
-        raise _strange(f"the weights of {folder or 'it'} are in several files, which only networks of another kind are")
-    pickles = [path for path in here if path.endswith((".bin", ".pt", ".pth", ".ckpt"))]
-    if pickles:
-        raise WeightsError(
-            f"{pickles[0]} is a pickle, which can hold any program, and there is no {folder}{stem}.safetensors.",
-            "Take a revision that has safetensors, such as @refs/pr/1, or save it with diffusers' save_pretrained.",
-        )
-    raise _strange(f"there is no {folder}{stem}.safetensors")
-
-
-def _scheduler(there: set[str]) -> str:
-    for name in ("scheduler/scheduler_config.json", "scheduler_config.json"):
-        if name in there:
-            return name
-    raise _strange("there is no scheduler_config.json, which says what it was trained to predict, and at which noise")
-
-
-def _strange(why: str) -> WeightsError:
-    return WeightsError(f"{why[:1].upper()}{why[1:]}.", "docs/networks.md says what a folder must hold.")
-
-
 def _part(path: Path, folder: str, known: tuple[str, ...], found: set[str], key: str = "_class_name") -> Part:
     config_file = path / f"{folder}config.json"
     config = read_config(config_file)
     kind = class_of(config_file, config, known, key)
     stem = TEXT_WEIGHTS if known is TEXT_ENCODERS else WEIGHTS
-    name = _weights(found, folder, stem)
+    name = weights_of(found, folder, stem)
     file = path / name
     variant = "fp16" if name.endswith(".fp16.safetensors") else None
     return Part(path / folder, kind, config, file, variant, _shapes(file))

@@ -6,18 +6,14 @@ parameters are counted: a configuration that asks for more than its file of weig
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import OutOfMemoryError, WeightsError, out_of_memory
-from ...weights.bounds import cut
+from ...errors import WeightsError
 from ...weights.digest import sha256
 from ..base import ComponentInfo, Drawer
 from ..cards import NetworkCard
@@ -29,6 +25,7 @@ from ..full.load import Uninitialised
 from .extra import needs_extra
 from .folder import NetworkFolder, Part
 from .names import Foreign, Role
+from .strict import check_names, check_size, quiet, reading
 
 TABLE = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
 """What of a scheduler's configuration its table of ᾱ depends on."""
@@ -113,7 +110,7 @@ def _drawer(
     folder = foreign.folder
     assert folder is not None, "resolve refuses what is missing"
     needs_extra(foreign.name)
-    with _quiet():
+    with quiet():
         unet = _diffusers_module(folder.unet)
         if dtype != torch.float32:
             unet.to(dtype)
@@ -196,13 +193,13 @@ def _diffusers_module(part: Part) -> Any:
     import diffusers
 
     kind: Any = getattr(diffusers, part.kind)
-    _check_size(part, lambda: kind.from_config(dict(part.config)))
-    with _reading(part), Uninitialised():
+    check_size(part, lambda: kind.from_config(dict(part.config)))
+    with reading(part), Uninitialised():
         module, found = kind.from_pretrained(
             str(part.folder), use_safetensors=True, local_files_only=True, variant=part.variant,
             torch_dtype=torch.float32, output_loading_info=True,
         )  # fmt: skip
-        _check_names(part, found)
+        check_names(part, found)
         return module.eval().requires_grad_(False)
 
 
@@ -210,16 +207,16 @@ def _conditioner(folder: NetworkFolder, part: Part, device: torch.device) -> Tex
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
     assert folder.tokenizer is not None
-    _check_size(part, lambda: CLIPTextModel(CLIPTextConfig(**dict(part.config))))
-    with _reading(part):
+    check_size(part, lambda: CLIPTextModel(CLIPTextConfig(**dict(part.config))))
+    with reading(part):
         encoder, found = CLIPTextModel.from_pretrained(
             str(part.folder), use_safetensors=True, local_files_only=True, variant=part.variant,
             dtype=torch.float32, output_loading_info=True, trust_remote_code=False, attn_implementation="sdpa",
         )  # fmt: skip
-        _check_names(part, found)
+        check_names(part, found)
         encoder = encoder.eval().requires_grad_(False).to(device)
     length = int(encoder.config.max_position_embeddings)
-    with _reading(part, f"{folder.tokenizer} cannot be read as CLIPTokenizer"):
+    with reading(part, f"{folder.tokenizer} cannot be read as CLIPTokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(str(folder.tokenizer), local_files_only=True, trust_remote_code=False)
         words = len(tokenizer)
     if words > encoder.config.vocab_size:
@@ -228,79 +225,3 @@ def _conditioner(folder: NetworkFolder, part: Part, device: torch.device) -> Tex
             "Get the folder again from where it was published.",
         )
     return TextConditioner(tokenizer, encoder, length, int(encoder.config.hidden_size))
-
-
-def _check_size(part: Part, build: Any) -> None:
-    """Builds the module where it takes no memory; refuses one that is larger than its file, or of other shapes."""
-    with _reading(part), torch.device("meta"):
-        module = build()
-    own = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
-    wrong = [name for name, shape in own.items() if part.shapes.get(name, shape) != shape]
-    if wrong:
-        name, more = wrong[0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        shapes = [" × ".join(map(str, each)) or "a number" for each in (part.shapes[name], own[name])]
-        raise WeightsError(
-            f"{part.weights} does not hold the weights of its configuration; {cut(name)} is {shapes[0]}, not "
-            f"{shapes[1]}{more}.",
-            "Get the folder again from where it was published.",
-        )
-    wanted = sum(parameter.numel() for parameter in module.parameters())
-    if wanted > part.numbers:
-        raise WeightsError(
-            f"{part.folder / 'config.json'} asks for {wanted:,} numbers, and {part.weights.name} holds "
-            f"{part.numbers:,}.",
-            "Get the folder again from where it was published.",
-        )
-
-
-def _check_names(part: Part, found: Mapping[str, Any]) -> None:
-    """Refuses a file that lacks tensors, or has others: the libraries would fill in what is missing at random."""
-    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
-        names = [str(each[0] if isinstance(each, tuple) else each) for each in found.get(kind) or ()]
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            what = f"{part.weights} does not hold the weights of its configuration"
-            raise WeightsError(
-                f"{what}; {kind.partition('_')[0]}: {', '.join(cut(name) for name in names[:3])}{more}.",
-                "Get the folder again from where it was published.",
-            )
-
-
-@contextlib.contextmanager
-def _reading(part: Part, what: str = "") -> Iterator[None]:
-    """Turns whatever the libraries raise at foreign files into a `WeightsError`; `what` is how its message begins."""
-    try:
-        yield
-    except WeightsError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise OutOfMemoryError(
-                f"The memory does not suffice to load {part.weights}.", "Close other programs, or take a smaller one."
-            ) from error
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        why = cut(lines[0] if lines else type(error).__name__, 160)
-        raise WeightsError(
-            f"{what or f'{part.folder} cannot be read as {part.kind}'}: {why.rstrip('.')}.",
-            "Get the folder again from where it was published, or save it anew with its own library.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the libraries' own advice, bars and warnings from the terminal: what matters is checked here."""
-    before = {name: logging.getLogger(name).level for name in ("diffusers", "transformers")}
-    from diffusers.utils import logging as theirs
-    from transformers.utils import logging as others
-
-    theirs.disable_progress_bar()
-    others.disable_progress_bar()
-    try:
-        for name in before:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
