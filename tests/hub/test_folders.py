@@ -100,6 +100,25 @@ def test_text_and_latents_are_those_of_the_librarys_own_pipeline(saved: Folders)
         torch.testing.assert_close(ours, pipeline.unet(x, timestep, encoder_hidden_states=text).sample)
 
 
+def test_a_tiny_decoder_beside_the_autoencoder_is_what_the_losses_look_through(folders: Folders) -> None:
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(0)
+    tiny = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4, num_encoder_blocks=(1,) * 4,
+        num_decoder_blocks=(1,) * 4, latent_channels=4,
+    )  # fmt: skip
+    tiny.save_pretrained(folders.latents / "vae_tiny", safe_serialization=True)
+    codec = loaded(folders.fine_tune, folders.latents).photo.codec
+    latents = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(codec.look(latents), tiny.decode(latents).sample)
+        assert codec.decode(latents).shape == (1, 3, 64, 64)
+    edit(folders.latents / "vae_tiny" / "config.json", latent_channels=16)
+    with pytest.raises(WeightsError, match="does not hold the weights of its configuration"):
+        loaded(folders.fine_tune, folders.latents)
+
+
 def test_names_of_older_files_are_understood(folders: Folders) -> None:
     """Networks of 2022, `wikiart-ddpm` among them, call the parts of their attention query, key, value, proj_attn."""
     before = {name: tensor.clone() for name, tensor in load_file(folders.pixels / WEIGHTS).items()}

@@ -183,6 +183,30 @@ def test_all_of_the_cache_is_verified_and_what_stays_is_said(stocked: HubWorld) 
     assert found(stocked, "wikiart-ddpm") is not None
 
 
+@pytest.mark.parametrize("spoil", ["../../../mine.txt", "/etc/hostname", "gone.json", None])
+def test_a_record_that_is_not_ours_counts_for_nothing(stocked: HubWorld, spoil: str | None) -> None:
+    stocked.run("download", "wikiart-ddpm")
+    record = found(stocked, "wikiart-ddpm").folder / "record.json"
+    mine = stocked.cache.folder / "mine.txt"
+    mine.write_text("mine")
+    content = json.loads(record.read_text())
+    if spoil is None:
+        record.write_text("[" * 100_000)
+    else:
+        record.write_text(json.dumps(content | {"files": {spoil: {"size": 4, "sha256": "0" * 64}}}))
+    assert found(stocked, "wikiart-ddpm") is None
+    assert stocked.run("download", "wikiart-ddpm", "--remove", "--yes").code == 0
+    assert mine.read_text() == "mine"
+    assert stocked.run("download", "wikiart-ddpm").code == 0
+    assert found(stocked, "wikiart-ddpm") is not None
+
+
+def test_two_revisions_of_one_commit_are_one_snapshot(stocked: HubWorld) -> None:
+    first = stocked.run("download", FINE_TUNE).out
+    assert stocked.run("download", f"{FINE_TUNE}@{COMMIT}").out == first
+    assert len(snapshots.snapshots(stocked.cache)) == 1
+
+
 def test_json_has_name_commit_licence_and_hashes(stocked: HubWorld) -> None:
     document = json.loads(stocked.run("download", "wikiart-ddpm", "--json").out)
     row = next(row for row in document["networks"] if row["name"] == "wikiart-ddpm")
