@@ -100,6 +100,40 @@ def test_text_and_latents_are_those_of_the_librarys_own_pipeline(saved: Folders)
         torch.testing.assert_close(ours, pipeline.unet(x, timestep, encoder_hidden_states=text).sample)
 
 
+@pytest.mark.slow
+def test_the_vocabulary_of_clip_gives_the_tokens_of_clip(folders: Folders) -> None:
+    """As Stable Diffusion's tokenizer lies on the Hub, its special tokens written as in 2022."""
+    import gzip
+
+    from open_clip import SimpleTokenizer
+    from open_clip import tokenizer as theirs
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    clip, place = SimpleTokenizer(), folders.latents / "tokenizer"
+    names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    lines = gzip.decompress(Path(theirs.__file__).with_name("bpe_simple_vocab_16e6.txt.gz").read_bytes()).decode()
+    merges = lines.split("\n")[1 : len(clip.encoder) - 512 - 1]
+    (place / "vocab.json").write_text(json.dumps({names.get(token, token): n for token, n in clip.encoder.items()}))
+    (place / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
+    special = {"__type": "AddedToken", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+    edit(place / "tokenizer_config.json", bos_token=special | {"content": "<|startoftext|>"}, pad_token="<|endoftext|>",
+         eos_token=special | {"content": "<|endoftext|>"}, unk_token=special | {"content": "<|endoftext|>"},
+         do_lower_case=True, errors="replace", add_prefix_space=False)  # fmt: skip
+    CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(clip.encoder), hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=1,
+            num_attention_heads=2, max_position_embeddings=LENGTH,
+        )
+    ).save_pretrained(folders.latents / "text_encoder", safe_serialization=True)  # fmt: skip
+    tokenizer = loaded(folders.fine_tune, folders.latents).photo.network.conditioner.tokenizer
+    texts = ["oil painting", "Ukiyo-e WOODBLOCK print, misty!", "", "peinture à l'huile"]
+    ours = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True).input_ids
+    for own, expected in zip(ours, clip(texts, LENGTH).tolist(), strict=True):
+        end = expected.index(49407) + 1
+        assert own[:end] == expected[:end]
+        assert set(own[end:]) <= {49407}, "filled up with the end, as Stable Diffusion was trained"
+
+
 def test_a_tiny_decoder_beside_the_autoencoder_is_what_the_losses_look_through(folders: Folders) -> None:
     from diffusers import AutoencoderTiny
 
