@@ -15,6 +15,7 @@ MAY_SKIP = (
     "needs ../shared",  # the originals' own lists of names and shapes, and pictures of users, not ours to publish
     "needs pillow-heif",  # the extra for HEIC: without it, only the line that names it can be tested
     "needs Ray",  # which has no wheels for the newest Python
+    "needs diffusers",  # the extra for networks of others; what development installs has it
     "may not mount",  # containers without that right: a full disk is met at /dev/full as well
     "needs Linux",  # /dev/full, and memory as the kernel counts it
     "no ffmpeg here",  # for one recipe of docs/pipelines.md; large, and not to be had everywhere

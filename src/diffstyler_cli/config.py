@@ -22,8 +22,10 @@ GUIDES = ("art", "both", "none")
 DISTANCES = ("cosine", "spherical")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "fp32", "bf16", "fp16")
-MODEL_SETS = ("auto", "lite", "full")
+MODEL_SETS = ("auto", "lite", "full", "sd15")
 ART_MODELS = ("wikiart", "cc12m", "lite")
+"""The networks of our own sets that can play the art role of the full one; `models.foreign` knows all others."""
+LOSS_MODELS = ("lite", "full")
 
 PANEL_STYLE = "Style and content"
 PANEL_SAMPLING = "Sampling"
@@ -46,6 +48,10 @@ class Option:
     """Default with the full-size models, where it differs from the lite one."""
     alone: str = ""
     """What the flag means without a value; "" where it needs one."""
+    takes: str = ""
+    """What help calls the value of a text that may be anything, or of one with many choices."""
+    common: tuple[str, ...] = ()
+    """Values of such a text that a shell offers."""
 
 
 def _option(default: Any, flag: str, panel: str, help: str, **kwargs: Any) -> Any:
@@ -263,19 +269,37 @@ class MachineConfig:
     """Which models, where and how precisely: what `Stylizer.load` is told, and what no run can change afterwards."""
 
     models: str = _option(
-        "auto", "--models", PANEL_RUN, "Model set; auto takes full when all its files are there.", choices=MODEL_SETS
-    )
+        "auto", "--models", PANEL_RUN,
+        "Model set; auto takes full when all its files are there, sd15 is --photo-model sd15.", choices=MODEL_SETS,
+        takes="NAME",
+    )  # fmt: skip
     art_model: str | None = _option(
         None, "--art-model", PANEL_RUN,
-        "Who plays the art role of the full set: its art network (default), the photo network told to paint, or the "
-        "built-in art network.",
-        choices=ART_MODELS,
+        "Who plays the art role: wikiart, the full set's own (default); cc12m, its photo network told to paint; lite, "
+        "the built-in one; or wikiart-ddpm, OWNER/NAME[@REVISION] of the Hub, a folder, a plug-in.",
+        takes="NAME|PATH", common=(*ART_MODELS, "wikiart-ddpm", "sd15"),
     )  # fmt: skip
     device: str = _option("auto", "--device", PANEL_RUN, "Where to compute.", choices=DEVICES)
     dtype: str = _option(
         "auto", "--dtype", PANEL_RUN, "Precision of the diffusion networks; auto takes the fastest that is safe.",
         choices=DTYPES,
     )  # fmt: skip
+    photo_model: str | None = _option(
+        None, "--photo-model", PANEL_RUN,
+        "Who plays the photo role in the place of the set's own network: sd15, OWNER/NAME[@REVISION] of the Hub, a "
+        "folder, a plug-in.",
+        takes="NAME|PATH", common=("sd15",),
+    )  # fmt: skip
+    loss_models: str | None = _option(
+        None, "--loss-models", PANEL_RUN,
+        "Whose networks the losses look through, beside --photo-model; full where all of them are cached if left out.",
+        choices=LOSS_MODELS,
+    )  # fmt: skip
+
+    @property
+    def likely_set(self) -> str:
+        """ "lite" or "full": the set whose defaults the settings have, as far as that is seen without looking."""
+        return "full" if self.models in ("full", "sd15") or self.photo_model is not None else "lite"
 
     def validate(self) -> MachineConfig:
         """Returns self; raises `UsageError` naming the flag, the value and the choices."""

@@ -27,6 +27,8 @@ def test_settings_survive_the_way_through_the_command_line(name: str, data: st.D
     option, default = options()[name], default_of(name)
     if option.choices:
         value: Any = data.draw(st.sampled_from(option.choices))
+    elif option.takes:
+        value = data.draw(st.sampled_from(["sd15", "owner/name@main", "./a folder"]))
     elif isinstance(default, float):
         value = data.draw(st.floats(option.low, option.high))
     else:

@@ -36,6 +36,8 @@ ELSEWHERE = {
     "diffstyler download": "needs the network: tests/download/test_download_command.py with its own servers",
     "diffstyler download -q --only art": "needs the network: tests/download/test_download_command.py likewise",
     "diffstyler download --only vgg,clip": "needs the network: tests/download/test_download_command.py likewise",
+    "diffstyler download wikiart-ddpm": "needs the network: tests/hub/test_hub_download.py with its own Hub",
+    "diffstyler download sd15 OWNER/NAME": "needs the network: tests/hub/test_hub_stylize.py likewise",
     "diffstyler download --from ~/old-models": "needs files of weights: tests/download/test_download_command.py",
     'diffstyler stylize photo.png "oil painting" --lambda 0.6 --art-weights lite-training/art.safetensors': (
         "needs trained weights: tests/training/test_own_art.py"

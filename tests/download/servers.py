@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 import urllib.parse
@@ -60,6 +61,8 @@ class Server:
         self.hub_errors: dict[str, tuple[int, str]] = {}
         self.store: Server | None = None
         """Where the Hub redirects to for the bytes; this server itself if None."""
+        self.licences: dict[str, str] = {}
+        """By repository, as its card says; those that are not here say none."""
         self.linked_size = 0
         """What the Hub says that its files have; 0 for the truth."""
         self.log: list[Request] = []
@@ -115,6 +118,8 @@ class Server:
         try:
             if match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
                 self._hub(http, *match.groups())
+            elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
+                self._listing(http, *match.groups())
             elif path in self.files:
                 self._file(http, path, self.files[path])
             else:
@@ -122,18 +127,51 @@ class Server:
         except (BrokenPipeError, ConnectionResetError):
             http.close_connection = True
 
-    def _hub(self, http: BaseHTTPRequestHandler, repository: str, revision: str, file: str) -> None:
+    def _known(self, http: BaseHTTPRequestHandler, repository: str, revision: str) -> list[str] | None:
+        """The files of a repository; None where an error was answered instead."""
         if repository in self.hub_errors:
             status, code = self.hub_errors[repository]
-            return _say(http, status, {"X-Error-Code": code, "X-Error-Message": "told so"} if code else {})
+            _say(http, status, {"X-Error-Code": code, "X-Error-Message": "told so"} if code else {})
+            return None
         known = [name.removeprefix(f"{repository}/") for name in self.hub if name.startswith(f"{repository}/")]
         if not known:
-            return _say(http, 401, {"X-Error-Code": "RepoNotFound"})
-        if revision not in ("main", COMMIT):
-            return _say(http, 404, {"X-Error-Code": "RevisionNotFound"})
+            _say(http, 401, {"X-Error-Code": "RepoNotFound"})
+        elif revision not in ("main", COMMIT):
+            _say(http, 404, {"X-Error-Code": "RevisionNotFound"})
+        else:
+            return known
+        return None
+
+    def _listing(self, http: BaseHTTPRequestHandler, repository: str, revision: str) -> None:
+        """The Hub's JSON of a repository, with the size of every file and the SHA-256 of large ones."""
+        known = self._known(http, repository, revision)
+        if known is None:
+            return
+        rows: list[dict[str, object]] = []
+        for file in known:
+            content = self.hub[f"{repository}/{file}"]
+            row: dict[str, object] = {"rfilename": file, "size": self.linked_size or len(content), "blobId": "0" * 40}
+            if _large(file):
+                digest = hashlib.sha256(content).hexdigest()
+                row["lfs"] = {"size": row["size"], "sha256": digest, "pointerSize": 130}
+            rows.append(row)
+        licence = self.licences.get(repository)
+        facts: dict[str, object] = {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": rows,
+                                    "tags": [f"license:{licence}"] if licence else [], "private": False,
+                                    "downloads": 0, "likes": 0}  # fmt: skip
+        if licence:
+            facts["cardData"] = {"license": licence}
+        _say(http, 200, {"Content-Type": "application/json"}, json.dumps(facts).encode())
+
+    def _hub(self, http: BaseHTTPRequestHandler, repository: str, revision: str, file: str) -> None:
+        known = self._known(http, repository, revision)
+        if known is None:
+            return None
         if file not in known:
             return _say(http, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
         content = self.hub[f"{repository}/{file}"]
+        if not _large(file):  # small files come from the Hub itself
+            return self._file(http, f"/{repository}/resolve/{revision}/{file}", content)
         digest = hashlib.sha256(content).hexdigest()
         store = self.store or self
         store.files[f"/store/{digest}"] = content
@@ -218,6 +256,11 @@ class Server:
         if http.headers.get("If-Range", etag) != etag and kind not in ("part anyway", "blind"):
             return 0
         return int(asked[1]) if int(asked[1]) < size else None
+
+
+def _large(file: str) -> bool:
+    """Whether the Hub stores a file beside the repository (Git LFS), and knows its SHA-256."""
+    return not file.endswith((".json", ".txt", ".md"))
 
 
 def _say(http: BaseHTTPRequestHandler, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:

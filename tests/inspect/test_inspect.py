@@ -120,8 +120,12 @@ def test_a_file_is_inspected_without_heavy_libraries(cli: Cli, photo: Path) -> N
         "import sys\nfrom diffstyler_cli.cli.app import run\n"
         "for more in ([], ['--json'], ['--command'], ['--plot', 'p.png']):\n"
         "    assert run(['inspect', 'out.png', *more]) == 0\n"
-        "import diffstyler_cli.cli.inspect.facts as machine\nmachine.local_hashes('full')\n"
-        "heavy = {'torch', 'open_clip', 'questionary', 'huggingface_hub', 'torchmetrics'} & set(sys.modules)\n"
+        "import diffstyler_cli.cli.inspect.facts as machine\nfrom diffstyler_cli.recipe import Recipe\n"
+        "for name in (None, 'sd15'):\n"
+        "    settings = {'models': 'full', 'photo_model': name, 'art_model': name, 'loss_models': 'lite'}\n"
+        "    machine.local_hashes(Recipe({'settings': settings}))\n"
+        "heavy = {'torch', 'open_clip', 'questionary', 'huggingface_hub', 'torchmetrics', 'diffusers'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)

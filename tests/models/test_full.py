@@ -343,7 +343,7 @@ def test_the_lite_models_take_nothing_of_the_full_set(load, tmp_path: Path) -> N
     torch.save({"a": torch.zeros(1)}, tmp_path / "x.pth")
     with pytest.raises(WeightsError, match=r"x\.pth cannot be read"):
         load(models="lite", weights={"photo": tmp_path / "x.pth"})
-    with pytest.raises(UsageError, match="--art-model 'monet' is not one of"):
+    with pytest.raises(UsageError, match="--art-model 'monet' names no network"):
         load(art_model="monet")
 
 

@@ -31,6 +31,7 @@ class LoadedModels:
         if self.stylizer is None:
             began = time.monotonic()
             with console.working("Loading the models"):
+                from ..models.foreign.names import said
                 from ..pipeline import Stylizer
 
                 stylizer = self.stylizer = Stylizer.load(
@@ -39,11 +40,18 @@ class LoadedModels:
                     dtype=machine.dtype,
                     weights=weights,
                     art_model=machine.art_model,
+                    photo_model=machine.photo_model,
+                    loss_models=machine.loss_models,
                 )
             self.seconds = time.monotonic() - began
             if stylizer.name == "lite" and machine.models != "lite":
                 console.say(LITE_NOTICE, "yellow")  # a hint: nothing is done otherwise than asked
                 notices.texts.append(LITE_NOTICE)
+            chosen = stylizer.networks.machine
+            side = stylizer.components.photo.native_size if chosen.photo_model else 0
+            for line in said(machine, chosen, side):
+                console.say(line, "yellow" if machine.art_model is None else "dim")
+                notices.texts.append(line)
             notices.add(stylizer.notices)
             where = f"{stylizer.device}, {_dtype(stylizer)}"
             console.say(f"{stylizer.name} models on {where}; loaded in {self.seconds:.1f} s", "dim")
@@ -56,7 +64,10 @@ class LoadedModels:
         from ..models.choose import choose
         from ..weights.settings import read_settings
 
-        return choose(read_settings(paths=weights), machine.models, machine.art_model, weights).set
+        return choose(
+            read_settings(paths=weights), machine.models, machine.art_model, weights,
+            photo_model=machine.photo_model, loss_models=machine.loss_models,
+        ).set  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
         """What the JSON documents say of the models."""

@@ -208,13 +208,13 @@ def values(name: str) -> str:
     for a flag."""
     option, kind = options()[name], kind_of(name)
     if option.choices:
-        choices = "|".join(option.choices)
+        choices = option.takes or "|".join(option.choices)
         return choices if len(choices) <= LONGEST_CHOICES else "NAME"
     if kind in ("int", "float") and option.low is not None:
         endless = option.high is None or option.high >= 2**53
         values = f"{option.low:g}.." + ("" if endless else f"{_short(option.high)}")
         return f"[{values}]" if option.alone else values
-    text = {"t1": "STEPS|Nx", "size": "N|WxH|original"}.get(name, "TEXT")
+    text = {"t1": "STEPS|Nx", "size": "N|WxH|original"}.get(name, option.takes or "TEXT")
     return {"bool": "", "str": text, "int | str": text}.get(kind, kind.upper())
 
 
@@ -234,7 +234,7 @@ def sentence(name: str, own_default: str = "") -> str:
 
 def _parameter(name: str, option: Option, own_default: str) -> inspect.Parameter:
     flag = kind_of(name) == "bool"
-    choices = option.choices
+    choices = option.choices or option.common
 
     def complete(incomplete: str) -> list[str]:
         return [choice for choice in choices if choice.startswith(incomplete)]

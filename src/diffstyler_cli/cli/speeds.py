@@ -98,8 +98,8 @@ def _key(machine: MachineConfig) -> str:
     """Of what a measurement holds for; threads are those that torch takes by itself."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = os.environ.get("OMP_NUM_THREADS", "")[:8] or str(affinity)
-    art = f"+{machine.art_model}" if machine.art_model else ""
-    return f"{machine.models}{art} {machine.device} {machine.dtype} {threads} threads"
+    others = "".join(f"+{name}" for name in (machine.photo_model, machine.art_model) if name)
+    return f"{machine.models}{others} {machine.device} {machine.dtype} {threads} threads"
 
 
 def _class(pixels: int) -> int:

@@ -160,6 +160,10 @@ class ComponentInfo:
     parameters: int
     sha256: str
     source: str
+    revision: str | None = None
+    """The commit of its repository, or the version of its package."""
+    licence: str | None = None
+    """As its publisher states it."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..config import MachineConfig
+from ..config import ART_MODELS, MachineConfig
 
 PIXEL_SPACE = "pixels"
 
@@ -66,7 +66,16 @@ def card(name: str) -> NetworkCard:
 
 def network_names(machine: MachineConfig) -> dict[str, str]:
     """Who plays "photo" and "art" in a run of these settings, which hold no "auto"."""
-    art = {"lite": "lite-art", "cc12m": "cc12m_1_cfg"}.get(machine.art_model or "", "wikiart_256")
-    if machine.models == "lite":
-        return {"photo": "lite-photo", "art": "lite-art"}
-    return {"photo": "cc12m_1_cfg", "art": art}
+    own = "lite-photo" if machine.models == "lite" else "cc12m_1_cfg"
+    arts = {None: "lite-art", "lite": "lite-art", "cc12m": "cc12m_1_cfg", "wikiart": "wikiart_256"}
+    art = "wikiart_256" if machine.art_model is None and machine.models != "lite" else None
+    return {
+        "photo": machine.photo_model or own,
+        "art": art or arts.get(machine.art_model, machine.art_model or ""),
+    }
+
+
+def networks_named(machine: MachineConfig) -> dict[str, dict[str, str]]:
+    """The same under "networks", with their revisions, for a document that names those of others; else nothing."""
+    others = machine.photo_model is not None or machine.art_model not in (None, *ART_MODELS)
+    return {"networks": network_names(machine)} if others else {}

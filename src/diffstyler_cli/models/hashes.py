@@ -12,7 +12,12 @@ from .lite.architecture import WEIGHTS
 
 
 def hashes_of(choice: Choice) -> dict[str, str] | None:
-    """By role, those that loading `choice` would find; None where a file is missing or cannot be read."""
+    """By role, those that loading `choice` would find; None where a file is missing or cannot be read.
+
+    None, too, with networks of others, which have to be read to be known.
+    """
+    if choice.foreign:
+        return None
     files = {BY_KEY[key].name: path for key, path in choice.lite_files.items()}
     try:
         if choice.set == "lite":

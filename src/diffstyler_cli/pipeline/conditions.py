@@ -165,12 +165,15 @@ def check_prompts(parts: Components, prompts: Sequence[str | Prompt]) -> list[st
         words = ", ".join(f'"{word}"' for word in unknown)
         near = f"Nearest known styles: {', '.join(nearest_styles(prompt.text))}."
         known = [w for w in _words(prompt.text) if w not in unknown and w not in _EMPTY_WORDS]
+        reader = next((n.name for _, n in _listeners(parts) if n.conditioner is not None), None)
         if not known:
-            reader = next((n.name for _, n in _listeners(parts) if n.conditioner is not None), None)
             if reader is None:
                 raise UsageError(f'The {parts.name} models know no word of "{prompt.text}".', near)
             known_to = f'{reader} reads "{prompt.text}"; the losses know no word of it'
             notices.append(f"{known_to}: --w-instruction 0 leaves them out.")
+            continue
+        if reader is not None:
+            notices.append(f"The losses do not know {words}, and follow the rest; {reader} reads all of the prompt.")
             continue
         notices.append(f"The {parts.name} models do not know {words}; the rest of the prompt counts. {near}")
     return notices

@@ -160,7 +160,7 @@ def recipe_of(
         t1_steps=config.t1_steps(),
         dtype=TORCH_NAMES[made.machine.dtype],
         overflowed=sorted(made.overflowed),
-        models={role: Model(**dataclasses.asdict(info)) for role, info in made.models.items()},
+        models={role: Model(**_known(dataclasses.asdict(info))) for role, info in made.models.items()},
         libraries={name: version(name) for name in LIBRARIES},
         losses={
             name: LossEnds(start=_term(history[0][name]), final=_term(term))
@@ -170,6 +170,11 @@ def recipe_of(
         steps=[{name: round(term.value, 6) for name, term in terms.items()} for terms in history],
         places=UNSET if made.places is None else made.places.record(made.weights[everywhere:]),
     ).to_json()
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without the facts that only some components have."""
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _term(report: TermReport) -> Term:

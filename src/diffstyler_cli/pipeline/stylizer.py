@@ -29,10 +29,15 @@ class Stylizer:
     """A loaded model set, ready to stylise pictures one after the other."""
 
     def __init__(
-        self, components: Components, device: torch.device, dtype: torch.dtype, art_model: str | None = None
+        self,
+        components: Components,
+        device: torch.device,
+        dtype: torch.dtype,
+        art_model: str | None = None,
+        machine: MachineConfig | None = None,
     ) -> None:
         names = {kind: name for name, kind in DTYPES.items()}
-        machine = MachineConfig(components.name, art_model, device.type, names[dtype])
+        machine = machine or MachineConfig(components.name, art_model, device.type, names[dtype])
         self.networks = Networks(components, device, dtype, machine)
 
     @classmethod
@@ -44,28 +49,28 @@ class Stylizer:
         dtype: str = "auto",
         weights: Mapping[str, Path] | None = None,
         art_model: str | None = None,
+        photo_model: str | None = None,
+        loss_models: str | None = None,
     ) -> Stylizer:
-        """Loads a model set: "lite", "full", or "auto" (see `models.choose`).
+        """Loads a model set: "lite", "full", "sd15", or "auto" (see `models.choose`).
 
         Args:
             device, dtype: as `MachineConfig`; a named device never falls back.
             weights: files in the place of cached or built-in ones, by key: photo, art, clip, vgg, aesthetic.
-            art_model: who plays the art role of the full set: "wikiart" (None means that too), "cc12m" or "lite".
+            art_model: who plays the art role: "wikiart" (None means that too), "cc12m", "lite", or a network of others.
+            photo_model: a network of others for the photo role, as docs/networks.md says.
+            loss_models: whose networks the losses look through beside that, "lite" or "full".
 
         Raises:
-            UsageError: unknown set, art model, device or precision; an art model given for the lite set.
-            WeightsError: files of the full set are missing or damaged.
+            UsageError: unknown set, network, device or precision; networks that cannot be mixed.
+            WeightsError: files are missing or damaged, or the libraries that read networks of others.
         """
-        from ..models.lite.load import load_lite
+        from ..models.load import load
 
-        resolved = resolve(MachineConfig(models, art_model, device, dtype), weights)
-        choice, where, precision = resolved.choice, resolved.device, resolved.dtype
-        if choice.set == "lite":
-            return cls(load_lite(where, files=choice.lite_files), where, precision)
-        from ..models.full.load import load_full  # with open_clip's model zoo: seconds
-
-        art, lite_art = choice.art_model or "", choice.lite_files.get("art")
-        return cls(load_full(resolved.settings, where, precision, art, lite_art), where, precision, art)
+        machine = MachineConfig(models, art_model, device, dtype, photo_model=photo_model, loss_models=loss_models)
+        resolved = resolve(machine, weights)
+        parts = load(resolved.choice, resolved.settings, resolved.device, resolved.dtype)
+        return cls(parts, resolved.device, resolved.dtype, machine=resolved.config)
 
     @property
     def components(self) -> Components:

@@ -61,6 +61,8 @@ class Model:
     parameters: int | None
     sha256: str
     source: str
+    revision: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,15 @@ class Recipe:
     def models(self) -> list[Model]:
         """The components that made the picture."""
         return [
-            Model(role, m.name or "", _given(m.parameters), m.sha256 or "", m.source or "")
+            Model(
+                role,
+                m.name or "",
+                _given(m.parameters),
+                m.sha256 or "",
+                m.source or "",
+                m.revision or "",
+                m.licence or "",
+            )
             for role, m in (self.record.models or {}).items()
         ]
 

@@ -173,6 +173,10 @@ class Model(Part):
     parameters: Annotated[Maybe[Count | None], described("how many it has")]
     sha256: Annotated[Maybe[Digest | None], described("of its weights")]
     source: Annotated[Maybe[Annotated[str, Meta(max_length=5000)]], described("where the weights came from")]
+    revision: Annotated[
+        Maybe[Name | None], described("the commit of their repository, or the version of their package")
+    ] = UNSET
+    licence: Annotated[Maybe[Name | None], described("as their publisher states it")] = UNSET
 
 
 class Term(Part):
@@ -223,7 +227,10 @@ class Record(Part):
     ]
     models: Annotated[
         Maybe[Annotated[dict[Key, Model], Meta(max_length=32)]],
-        described("the components, by role: photo, art, encoder, features, aesthetic"),
+        described(
+            "the components, by role: photo, art, encoder, features, aesthetic; with networks of others also codec and "
+            "text, and art-text where the art network has a text encoder of its own"
+        ),
     ]
     libraries: Annotated[
         Maybe[Annotated[dict[Key, Key], Meta(max_length=64)]], described("versions of torch and open_clip_torch")

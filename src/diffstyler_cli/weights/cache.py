@@ -3,6 +3,7 @@
     CACHE/photo/cc12m_1_cfg-4fc95ee1-fp16.safetensors     the weights, mapped when they are loaded
     CACHE/photo/record.json                               written last: without it there is no entry
     CACHE/photo/.diffstyler                               says that the folder was made for that
+    CACHE/networks/…                                      repositories of others, see snapshots.py
     CACHE/parts/…                                         downloads under way or broken off
     CACHE/locks/photo.lock                                one process at a time fetches a component
 
@@ -35,6 +36,8 @@ from .registry import without_userinfo
 
 SCHEMA = "diffstyler.weights/1"
 MARKER = ".diffstyler"
+NETWORKS = "networks"
+"""Folder of the repositories that `weights.snapshots` keeps beside the components."""
 RECORD = "record.json"
 OURS = re.compile(r".+-[0-9a-f]{8}-fp(16|32)\.(safetensors|tmp)|record\.json(\.tmp)?|\.diffstyler")
 """Names of files in a component's folder."""
@@ -151,7 +154,7 @@ class Cache:
             return []
         return [path for path in (entry.path, folder / RECORD) if path.is_file()]
 
-    def _own_parts(self, key: str) -> list[Path]:
+    def unfinished(self, key: str) -> list[Path]:
         """The component's unfinished downloads and the notes beside them."""
         if self.parts.is_symlink() or not self.parts.is_dir():
             return []
@@ -173,13 +176,13 @@ class Cache:
         ours = Path(os.path.realpath(self.folder))
         real = Path(os.path.realpath(path))
         return real.is_relative_to(ours) and real.relative_to(ours).parts[:1] in {
-            (n,) for n in (*KEYS, "parts", "locks")
+            (n,) for n in (*KEYS, NETWORKS, "parts", "locks")
         }
 
     def arrived(self, key: str) -> int:
         """Bytes of the component's unfinished downloads."""
         try:
-            return sum(path.lstat().st_size for path in self._own_parts(key) if path.suffix == ".part")
+            return sum(path.lstat().st_size for path in self.unfinished(key) if path.suffix == ".part")
         except OSError:
             return 0
 
@@ -206,7 +209,7 @@ class Cache:
     def remove(self, key: str) -> int:
         """Deletes the entry and what is left of its downloads, no file of anybody else; returns the bytes freed."""
         with self.writing():
-            freed = _delete([*self._own_parts(key), *self._own(key)])
+            freed = _delete([*self.unfinished(key), *self._own(key)])
             if not (self.folder / key).is_symlink():
                 with contextlib.suppress(OSError):  # not there, or not empty: then it holds what is not ours
                     (self.folder / key).rmdir()

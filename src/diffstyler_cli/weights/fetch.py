@@ -10,7 +10,7 @@ from ..errors import WeightsError
 from . import hub
 from .cache import Cache, Entry
 from .digest import sha256
-from .registry import ComponentSpec, Source
+from .registry import STAND_IN, ComponentSpec, Source
 from .transfer import NO_NETWORK, Progress, Remote, Report, SourceFailed, Unreachable, download, persist
 
 OFFLINE = "HF_HUB_OFFLINE is set"
@@ -92,6 +92,8 @@ class Unobtainable(WeightsError):
     def __init__(self, component: ComponentSpec, reasons: Mapping[str, str]) -> None:
         self.component = component
         self.reasons = dict(reasons)
+        self.nowhere = all(reason.startswith((OFFLINE, NO_NETWORK)) for reason in reasons.values())
+        """Whether it is this machine that reaches no network, or may not."""
         super().__init__(*_unobtainable([self]))
 
 
@@ -170,7 +172,9 @@ def _unobtainable(failures: Sequence[Unobtainable]) -> tuple[str, str]:
         rows = sorted(by_reason.items(), key=lambda row: -len(row[1])) if not one else list(by_reason.items())
         why = "; ".join(f"{', '.join(of[:SHOWN])}: {reason}" for reason, of in rows[:SHOWN])
         why += f"; and {len(rows) - SHOWN} more reasons" if len(rows) > SHOWN else ""
-    instead = "; or do without it: stylize --art-model cc12m or lite" if one and one.key == "art" else ""
+    instead = ""
+    if one and one.key == "art":
+        instead = f"; or do without it: diffstyler download {STAND_IN.name}, or stylize --art-model cc12m or lite"
     first = "Unset HF_HUB_OFFLINE" if OFFLINE in by_reason else "Try again later"
     return f"{what}. {why[:1].upper() + why[1:] if not one else why}.", f"{first}, {ways}{instead}."
 

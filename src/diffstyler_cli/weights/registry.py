@@ -172,3 +172,63 @@ FULL = (
 def spec(key: str) -> ComponentSpec:
     """The component of that key. Raises `KeyError` for any other."""
     return {component.key: component for component in FULL}[key]
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Networks on the Hub that are known here by a short name (docs/networks.md).
+
+    What is said of them stands on the Hub's public pages; the Hub itself says their files and hashes when it is asked.
+
+    Args:
+        name: what a person types.
+        repository, revision: on the Hub.
+        roles: names of the roles that it may play.
+        licence: of the weights, as their publisher states it.
+        size: bytes to fetch, rounded.
+        what: a few words on it.
+    """
+
+    name: str
+    repository: str
+    revision: str
+    roles: tuple[str, ...]
+    licence: str
+    size: int
+    what: str
+
+
+NETWORKS = (
+    NetworkSpec(
+        name="wikiart-ddpm",
+        repository="johnowhitaker/sd-class-wikiart-from-bedrooms",
+        revision="main",
+        roles=("art",),
+        licence="mit",
+        size=455_000_000,
+        what="paintings of WikiArt, unconditional, 256 × 256 pixels",
+    ),
+    NetworkSpec(
+        name="sd15",
+        repository="stable-diffusion-v1-5/stable-diffusion-v1-5",
+        revision="main",
+        roles=("photo", "art"),
+        licence="creativeml-openrail-m",
+        size=4_270_000_000,
+        what="Stable Diffusion 1.5: text, 512 × 512 pixels as latents",
+    ),
+)
+"""Networks of others that need not be looked for."""
+
+STAND_IN = NETWORKS[0]
+"""Who may play the art role of the full set where its own network cannot be had."""
+
+WEIGHTS_LIMIT = 20 << 30
+"""Bytes of a repository's weight file that is fetched; that of Stable Diffusion 1.5 has 3.4 GB."""
+CONFIG_LIMIT = 16 << 20
+"""Bytes of every other file of it: configurations, and the tables of a tokenizer."""
+
+
+def network(name: str) -> NetworkSpec | None:
+    """The networks of that short name, or of that repository; None where none is known."""
+    return next((spec for spec in NETWORKS if name in (spec.name, spec.repository)), None)

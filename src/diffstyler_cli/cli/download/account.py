@@ -38,7 +38,9 @@ class DownloadAccount:
         self.components = [c for c in settings.components() if c.key in keys]
         self.cache = Cache(settings.cache)
         self.fetched: list[str] = []
-        """Keys of what this call has brought."""
+        """Keys of what this call has brought, and commits of networks."""
+        self.art_role = ""
+        """Who plays the art role, and why, where this call decided it."""
 
     def kept(self, what: str) -> tuple[str, str]:
         """Message after `what` cut it short."""
@@ -47,8 +49,12 @@ class DownloadAccount:
     def document(self, failure: Failure | None) -> dict[str, Any]:
         """The JSON document; its schema is in docs/weights.md."""
         here = {"cache": str(self.cache.folder), "free_bytes": self.cache.free()}
+        from ...models.foreign.listing import listed
+
         rows = [self._row(component) for component in self.components]
-        return _head(failure) | here | {"components": rows} | _tail(failure)
+        others = [row | {"fetched": row["commit"] in self.fetched} for row in listed(self.cache)]
+        art = {"art_role": self.art_role or None}
+        return _head(failure) | here | {"components": rows, "networks": others} | art | _tail(failure)
 
     def _row(self, component: ComponentSpec) -> dict[str, Any]:
         entry = self.cache.find(component.key)

@@ -66,7 +66,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-Show = Callable[["ComponentSpec | None"], "Callable[[Progress], None]"]
+Show = Callable[["ComponentSpec | str | None"], "Callable[[Progress], None]"]
 
 
 @contextmanager
@@ -85,12 +85,19 @@ def display(console: Console, plans: Sequence[Plan]) -> Iterator[Show]:
         yield lambda component: _Bar(console, bars, whole, component)
 
 
+def _name(component: ComponentSpec | str | None) -> str:
+    """What lines and bars call it; a network of others has its own name."""
+    if isinstance(component, str):
+        return component
+    return component.role if component else "import"
+
+
 class _PlainLines:
     """What happens to one file, as lines."""
 
-    def __init__(self, console: Console, component: ComponentSpec | None) -> None:
+    def __init__(self, console: Console, component: ComponentSpec | str | None) -> None:
         self.console = console
-        self.name = component.role if component else "import"
+        self.name = _name(component)
         self.printed_at = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -108,11 +115,11 @@ class _PlainLines:
 class _Bar:
     """What happens to one file, as a bar; notes go above the bars."""
 
-    def __init__(self, console: Console, bars: Any, whole: Any, component: ComponentSpec | None) -> None:
+    def __init__(self, console: Console, bars: Any, whole: Any, component: ComponentSpec | str | None) -> None:
         self.console = console
         self.bars = bars
         self.whole = whole
-        self.name = component.role if component else "import"
+        self.name = _name(component)
         self.task = bars.add_task(self.name, total=None)
         self.arrived: int | None = None
 

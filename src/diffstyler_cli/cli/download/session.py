@@ -10,11 +10,14 @@ from rich.filesize import decimal
 
 from ...errors import OutputError, WeightsError
 from ...roles import KEYS
-from ...weights.registry import ComponentSpec, spec
+from ...weights.references import parse_reference
+from ...weights.registry import STAND_IN, ComponentSpec, spec
+from ...weights.snapshots import find, snapshots
 from ..scaffold import Call
 from ..terminal.console import escaped
 from .account import DownloadAccount
 from .display import component_table, display, facts_line, first_places, places, plan_table
+from .networks import NetworkSession, references
 
 if TYPE_CHECKING:
     from ...weights.cache import Entry
@@ -24,13 +27,21 @@ if TYPE_CHECKING:
 class DownloadSession:
     """One run of the command."""
 
-    def __init__(self, call: Call, account: DownloadAccount, dtype: str) -> None:
+    def __init__(
+        self, call: Call, account: DownloadAccount, dtype: str, art_model: str | None = None, others: str | None = None
+    ) -> None:
+        """`art_model` is who shall play the art role, where somebody said it; `others` the same if that is a network
+        of others."""
         self.console = call.console
         self.account = account
         self.components = account.components
         self.cache = account.cache
         self.dtype = dtype
         self.ask = call.may_ask
+        self.agreed = call.no_input
+        """Whether --yes was given."""
+        self.art_model = art_model
+        self.others = others
 
     # --- looking -----------------------------------------------------------------------------------------------------
     def show(self) -> None:
@@ -39,12 +50,16 @@ class DownloadSession:
         self.console.report(f"\nSources, in order of trying:\n{places(rows)}")
         facts = ((component.key, facts_line(component)) for component in self.components)
         self.console.report(f"\nParameters, and SHA-256 of the right files:\n{places(facts)}")
+        self.console.report("\nNetworks of others:")
+        NetworkSession(self.console, self.cache, []).show()
         self.console.report(f"\nCache: {escaped(self.cache.folder)}")
 
     def foresee(self) -> None:
         plans = self._plans()
         self.console.report(plan_table(plans))
         self.console.report(f"\n{first_places(plans)}\n\n{escaped(self._room(plans))}")
+        if self.others is not None:
+            NetworkSession(self.console, self.cache, references([self.others])).foresee()
 
     def verify(self) -> None:
         errors = []
@@ -59,7 +74,17 @@ class DownloadSession:
                 self._written(component.key)
             except WeightsError as error:
                 errors.append(error)
+        if len(self.components) == len(KEYS):
+            for name in self._others():
+                try:
+                    NetworkSession(self.console, self.cache, references([name])).verify()
+                except WeightsError as error:
+                    errors.append(error)
         _raise_all(errors)
+
+    def _others(self) -> list[str]:
+        """Networks of others in the cache, as they are typed."""
+        return [f"{each.repository}@{each.commit}" for each in snapshots(self.cache)]
 
     # --- changing ----------------------------------------------------------------------------------------------------
     def remove(self) -> None:
@@ -71,6 +96,9 @@ class DownloadSession:
         for left in filter(None, (self.cache.foreign(component.key) for component in self.components)):
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
             self.console.say(f"left alone, not of this cache: {', '.join(map(str, left[:3]))}{more}")
+        if len(self.components) == len(KEYS) and (others := self._others()):
+            names = ", ".join(others)
+            self.console.say(f"Networks of others stay: {names}. Each goes with diffstyler download NAME --remove")
 
     def fetch(self) -> None:
         from ...weights.fetch import Network, fetch, room
@@ -101,9 +129,65 @@ class DownloadSession:
         finally:  # not while bars are drawn
             for key in done:
                 self._written(key)
+        role = self._art_role(errors)
         _raise_all(errors)
-        if len(plans) == len(KEYS):
+        if role:
+            self.account.art_role = role
+            self.console.say(role, "yellow" if "could not be had" in role else "")
+        named = {component.key for component in self.components} | ({"art"} if STAND_IN.name in role else set())
+        if named == set(KEYS):
             self.console.say("All full-size models are there; diffstyler stylize uses them from now on.")
+
+    def _art_role(self, errors: list[WeightsError]) -> str:
+        """Who plays the art role, and why, as a sentence; "" where this call is not about it.
+
+        Where the original could not be had, `STAND_IN` is fetched if somebody agrees, and its error is taken out of
+        `errors`.
+        """
+        from ...weights.fetch import Unobtainable
+
+        if self.others is not None:
+            try:
+                self._fetched(self.others)
+            except WeightsError as error:
+                errors.append(error)
+                return ""
+            return f"{self.others} plays the art role, as --art-model says: give stylize the same."
+        if self.art_model in ("cc12m", "lite"):
+            return f"--art-model {self.art_model} needs no art network: give stylize the same."
+        failed = next((e for e in errors if isinstance(e, Unobtainable) and e.component.key == "art"), None)
+        if failed is None:
+            keys = [component.key for component in self.components]
+            there = len(keys) == len(KEYS) and self.cache.find("art") is not None
+            return "The art role is played by wikiart_256, the method's own network." if there else ""
+        if self.art_model is not None or failed.nowhere:
+            return ""
+        what = f"{STAND_IN.name} ({STAND_IN.repository}, licence {STAND_IN.licence}, {decimal(STAND_IN.size)})"
+        cached = find(self.cache, parse_reference(STAND_IN.name)) is not None
+        if not cached:
+            self.console.say(f"{failed.message}", "yellow")
+            self.console.say(f"Another network can play the art role: {what}: {STAND_IN.what}.")
+            if not (self.agreed or (self.ask and self._confirmed(f"Fetch {STAND_IN.name} for the art role?"))):
+                return ""
+        try:
+            self._fetched(STAND_IN.name)
+        except WeightsError as error:
+            errors.append(error)
+            return ""
+        errors.remove(failed)
+        return (
+            f"The art role is played by {STAND_IN.name}, as wikiart_256 could not be had; "
+            "download --art-model wikiart insists on that."
+        )
+
+    def _fetched(self, name: str) -> bool:
+        """Has a network of others fetched; whether it is there."""
+        networks = NetworkSession(self.console, self.cache, references([name]))
+        try:
+            there = networks.fetch(lambda question: True)
+        finally:
+            self.account.fetched += networks.fetched
+        return there
 
     def import_from(self, folder: Path) -> None:
         from ...weights.fetch import import_from

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...config import ART_MODELS
+from ...errors import UsageError, WeightsError
 from ...models.cards import CARDS
 from ...models.lite.architecture import WEIGHTS
 from ...roles import BY_KEY, ROLES
@@ -19,7 +21,14 @@ from ...version import __version__
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES = ("torch", "torchvision", "open_clip_torch", "Pillow", "numpy", "safetensors", "huggingface_hub", "rich")
+    from ...recipe import Recipe
+
+LARGEST_HASHED = 100 << 20
+"""Bytes of a file in a user's folder that is hashed for a report."""
+LIBRARIES = (
+    "torch", "torchvision", "open_clip_torch", "Pillow", "numpy", "safetensors", "huggingface_hub", "rich", "diffusers",
+    "transformers",
+)  # fmt: skip
 
 
 def versions() -> dict[str, Any]:
@@ -146,8 +155,11 @@ def missing(facts: dict[str, Any]) -> dict[str, Any]:
 
     lite = [model["role"] for model in facts["models"]["lite"] if model["bytes"] is None]
     full = [part["key"] for part in facts["models"].get("full", []) if part["state"] == "missing"]
+    choice = choose(read_settings())
+    full = [key for key in full if key != "art" or choice.art is None]
     return {
-        "auto": choose(read_settings()).set,
+        "auto": choice.set,
+        "art_role": choice.art_model,
         "missing": {"lite": lite, "full": full},
         "next": "diffstyler download" if full else None,
     }
@@ -158,14 +170,62 @@ def networks() -> list[dict[str, Any]]:
     return [dataclasses.asdict(card) for card in CARDS]
 
 
-def local_hashes(model_set: str) -> dict[str, str]:
-    """SHA-256 of this machine's models by role, as recipes record them; roles that cannot be known are left out."""
-    if model_set == "lite":
-        paths = {role: WEIGHTS / f"{role}.safetensors" for role in (each.name for each in ROLES)}
-        return {role: _sha256(path) for role, path in paths.items() if path.is_file()}
-    if model_set == "full":
-        return {model["role"]: model["sha256"] for model in full_models()["components"] if model["sha256"]}
-    return {}
+def other_networks() -> list[dict[str, Any]]:
+    """Networks of others: known by name, in the cache, or offered by a package.
+
+    Raises:
+        UsageError: the user's configuration cannot be used.
+    """
+    from ...models.foreign.listing import listed
+    from ...weights.cache import Cache
+    from ...weights.settings import read_settings
+
+    return listed(Cache(read_settings().cache))
+
+
+def local_hashes(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of this machine's models by role, as recipes record them; roles that cannot be known are left out.
+
+    Raises:
+        UsageError: the user's configuration cannot be used.
+    """
+    settings = recipe.settings
+    found: dict[str, str] = {}
+    if recipe.model_set == "full":
+        found = {model["role"]: model["sha256"] for model in full_models()["components"] if model["sha256"]}
+    if recipe.model_set == "lite":
+        found = _lite_hashes()
+    elif settings.get("loss_models") == "lite":
+        found |= {role: digest for role, digest in _lite_hashes().items() if role not in ("photo", "art")}
+    photo, art = settings.get("photo_model"), settings.get("art_model")
+    if art == "cc12m":
+        found["art"] = found.get("photo", "")
+    elif art == "lite":
+        found["art"] = _lite_hashes().get("art", "")
+    for role, name in (("photo", photo), ("art", None if art in ART_MODELS else art)):
+        if name is not None:
+            found.pop(role, None)
+            found |= _hashes_of(role, name)
+    return {role: digest for role, digest in found.items() if digest}
+
+
+def _lite_hashes() -> dict[str, str]:
+    paths = {role: WEIGHTS / f"{role}.safetensors" for role in (each.name for each in ROLES)}
+    return {role: _sha256(path) for role, path in paths.items() if path.is_file()}
+
+
+def _hashes_of(role: str, name: str) -> dict[str, str]:
+    """Of a network of others and what comes with it, where it is on this machine."""
+    from ...models.foreign.names import find_foreign
+    from ...weights.settings import read_settings
+
+    try:
+        foreign = find_foreign(name, "photo" if role == "photo" else "art", read_settings())
+    except (UsageError, WeightsError):  # not here, or no longer what it was
+        return {}
+    roles = {"unet": role, "text_encoder": "text" if role == "photo" else "art-text"}
+    roles |= {"vae": "codec"} if role == "photo" else {}
+    return {roles[part]: digest for part, digest in foreign.hashes(LARGEST_HASHED).items() if part in roles}
 
 
 def _sha256(path: Path) -> str:

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.filesize import decimal
 from rich.text import Text
 
+from ...config import ART_MODELS
+from ...models.foreign.names import short
 from ..terminal.tables import brief, facts_grid, plain_table, section
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def machine(facts: Mapping[str, Any], width: int) -> RenderableType:
     parts: list[RenderableType] = [head, facts_grid(rows), _devices(facts), _lite(facts)]
     if "full" in facts["models"]:
         parts.append(_full(facts, width))
-    parts.append(_networks(facts))
+    parts += [_networks(facts), _others(facts)]
     parts += [Text(brief(problem), "yellow") for problem in facts["problems"]]
     return Group(*parts)
 
@@ -70,8 +72,10 @@ def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
     parts: list[RenderableType] = [table]
     place = f"{brief(cache['path'])}: {decimal(cache['bytes'])} used, {decimal(cache['free'])} free on its disk"
     if gone:
-        bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["state"] == "missing")
+        bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["key"] in gone)
         parts.append(Text(f"{len(gone)} of {len(facts['models']['full'])} are missing, {decimal(bytes_)} in all."))
+    if facts["art_role"] is not None and facts["art_role"] not in ART_MODELS:
+        parts.append(Text(f"The art role is played by {short(facts['art_role'])}."))
     return section(
         "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
     )
@@ -87,6 +91,23 @@ def _networks(facts: Mapping[str, Any]) -> RenderableType:
         table.add_row(card["name"], card["role"], card["prediction"], times, condition, *numbers)
     note = Text("v = αε − σx₀; t, 0 clean to 1 noise, is clamped to the times trained on; sizes in pixels.", "dim")
     return section("Networks", table, note)
+
+
+def _others(facts: Mapping[str, Any]) -> RenderableType:
+    if not facts["other_networks"]:
+        return Group()
+    left = ("network", "roles", "works on")
+    more = (("size", "right"), ("licence", "left"), ("state", "left"))
+    table = plain_table(*((name, "left") for name in left), *more)
+    for row in facts["other_networks"]:
+        state = Text("cached" if row["path"] else row["package"] or "not here", "green" if row["path"] else "dim")
+        if row.get("problem"):
+            state = Text(f"cannot be used: {brief(row['problem'])}", "yellow")
+        space, side = row.get("space") or "", row.get("native_size")
+        cells = (row["name"], ", ".join(row.get("roles") or ()), space, side or "", row["licence"] or "")
+        table.add_row(*map(brief, cells), state)
+    note = Text("Networks of others, for --photo-model and --art-model: docs/networks.md.", "dim")
+    return section("Networks of others", table, note)
 
 
 def _used(facts: Mapping[str, Any], name: str) -> str:

@@ -48,7 +48,7 @@ def replay(job: Job) -> None:
     if output != "-":
         check_output(Path(output), [file], job.force)
     request, notes = request_of(recipe, file, job.photo, max_pixels=job.raised)
-    job.say(notes + doubts(recipe, local_hashes(recipe.model_set)))
+    job.say(notes + doubts(recipe, local_hashes(recipe)))
     found: Likeness | None = None
 
     def recipe_of(result: StylizeResult) -> dict[str, Any]:

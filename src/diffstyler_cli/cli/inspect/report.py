@@ -20,11 +20,11 @@ LONGEST_LINE = 4000
 
 def show_machine(job: Job) -> None:
     """What runs here."""
-    from .facts import devices, full_models, lite_models, missing, networks, versions
+    from .facts import devices, full_models, lite_models, missing, networks, other_networks, versions
     from .machine_tables import machine
 
     facts: dict[str, Any] = {**versions(), "devices": [], "default": None, "problems": []}
-    facts |= {"models": {"lite": lite_models()}, "networks": networks(), "cache": None}
+    facts |= {"models": {"lite": lite_models()}, "networks": networks(), "other_networks": [], "cache": None}
     try:
         with job.console.working("Looking"):
             facts |= devices()
@@ -33,9 +33,10 @@ def show_machine(job: Job) -> None:
     try:
         full = full_models()
         facts["models"]["full"], facts["cache"] = full["components"], full["cache"]
+        facts["other_networks"] = other_networks()
         facts |= missing(facts)
     except DiffStylerError as error:
-        facts |= {"auto": None, "missing": {"lite": [], "full": []}, "next": None}
+        facts |= {"auto": None, "art_role": None, "missing": {"lite": [], "full": []}, "next": None}
         facts["problems"].append(f"{error.message} {error.advice}")
     job.account.fields = facts
     job.console.report(machine(facts, job.console.paper.width))
@@ -83,7 +84,7 @@ def _report(job: Job, file: Place) -> dict[str, Any]:
     notes: list[str] = []
     if recipe is not None:
         try:
-            local = local_hashes(recipe.model_set)
+            local = local_hashes(recipe)
             request, notes = request_of(recipe, file, check_pixels=False)
             again_request = at_its_quality(request, recipe, file, None)
             line, again = again_request.command_line(), job.console.paper_command(again_request.command_words())

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import DiffStylerError, InputImageError, UsageError
 from ...images.encode import FORMATS, SUFFIXES
 from ...images.read import read_image
+from ...models.foreign.names import HERE
 from ...naming import name_of
 from ...pipeline.places import ALPHA, Places
 from ...prompts import Prompt, StyleImage, parse_style_image, render_prompt
@@ -66,7 +67,7 @@ def request_of(
             style_images=tuple(_style(source, picture, plain, notes, check_pixels) for source in recipe.style_images),
             palette=_find(recipe.palette, "palette", picture, notes, check_pixels) if recipe.palette else None,
             places=_places(recipe.places, picture, plain, notes, check_pixels),
-            settings=recipe.changed() | here,
+            settings=recipe.changed() | here | _folders(recipe, picture, notes),
             frame=None if photo and photo.name != recipe.photo.name else recipe.photo.frame,
             max_pixels=max_pixels,
         )
@@ -83,6 +84,28 @@ def request_of(
     if any(model.source.startswith("file") for model in recipe.models):
         notes.append("The weights were files of its maker's: give them with --photo-weights and friends.")
     return request, notes
+
+
+def _folders(recipe: Recipe, picture: Place, notes: list[str]) -> dict[str, str]:
+    """Where the folders of networks are that the recipe names: beside the picture, or in this folder."""
+    found: dict[str, str] = {}
+    for setting in ("photo_model", "art_model"):
+        name = recipe.settings.get(setting, "")
+        if not name.startswith((HERE, "/", "~", "..")):
+            continue
+        last = name_of(name.removeprefix(HERE))
+        if not name.startswith(HERE) or Path(last).name != last:
+            raise UsageError(f"{setting} {brief(name)} is no name of a folder.", "")
+        beside = [picture.with_name(last)] if isinstance(picture, Path) else []
+        places = [*beside, Path(last)]
+        there = next((place for place in places if place.is_dir()), None)
+        if there is None:
+            role = setting.partition("_")[0]
+            notes.append(
+                f"The {role} network was the folder {escaped(last)} of its maker's: put it beside the picture, or here."
+            )
+        found[setting] = str(there) if there is not None and os.path.isabs(there) else f"{HERE}{there or last}"
+    return found
 
 
 def found_by(source: Source, what: str, picture: Place, notes: list[str]) -> Path | None:

@@ -170,14 +170,18 @@ def _times(recipe: Recipe, width: int, unicode: bool) -> RenderableType:
 def _models(recipe: Recipe, local: Mapping[str, str], width: int) -> RenderableType:
     if not recipe.models:
         return Group()
-    rows = []
+    rows: list[tuple[str | Text, ...]] = []
+    licensed = any(model.licence for model in recipe.models)
     for model in recipe.models[:MOST]:
         here = local.get(model.role)
         state = Text("differs", "yellow") if here != model.sha256 else Text("the same", "green")
         state = Text("unknown", "dim") if here is None else state
         digest, source = Text(brief(model.sha256[:12]), "dim"), Text(brief(model.source), "dim")
-        rows.append((brief(model.role), brief(model.name), digest, state, source))
+        name = model.name + (f" @{model.revision[:7]}" if model.revision else "")
+        licence = [Text(brief(model.licence, 24), "dim")] if licensed else []
+        rows.append((brief(model.role), brief(name), digest, state, *licence, source))
     columns = [("model", "left", 0), ("name", "left", 60), ("SHA-256", "left", 0), ("here", "left", 0)]
+    columns += [("licence", "left", 70)] if licensed else []
     return section("Models", fitted(width, [*columns, ("source", "left", 90)], rows))
 
 

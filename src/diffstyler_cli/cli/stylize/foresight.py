@@ -9,6 +9,7 @@ from typing import Any
 from ...config import MachineConfig, StylizeConfig
 from ...images import LoadedImage
 from ...models.cards import network_names
+from ...models.foreign.names import short
 from ...pipeline.forecast import free_evaluations, guidance, inner_size, mean_pixels, sampling_evaluations
 from ...pipeline.places import PlaceMaps
 from ...remote import Place
@@ -123,7 +124,7 @@ class Foresight:
 
 def machine_line(machine: MachineConfig) -> str:
     """Models and machine of a dry run, for a person."""
-    networks = ", ".join(network_names(machine).values())
+    networks = ", ".join(map(short, network_names(machine).values()))
     return f"{machine.models} models ({networks}) on {machine.device}, {machine.dtype}; none is loaded"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...config import MachineConfig, StylizeConfig, default_of, options
+from ...config import ART_MODELS, MachineConfig, StylizeConfig, default_of, options
 from ...errors import UsageError, WeightsError
 from ...naming import cut, without_secrets
 from ...pipeline.places import NOWHERE, Places
@@ -154,7 +154,7 @@ class Request:
 
 def check(request: Request) -> None:
     """Raises `UsageError` for the first option that would have no effect on this run, and for values out of range."""
-    config = request.config("full" if request.settings.get("models") == "full" else "lite")
+    config = request.config(request.machine().likely_set)
     last_seed = options()["seed"].high
     if config.seed is not None and last_seed is not None and config.seed + request.variations - 1 > last_seed:
         raise UsageError(f"--seed {config.seed} leaves no seeds for {request.variations} variations.", "Lower --seed.")
@@ -223,7 +223,7 @@ def without_idle(request: Request, among: Collection[str] | None = None) -> Requ
 
     `among` names those that may go; None for any.
     """
-    config = request.config("full" if request.settings.get("models") == "full" else "lite")
+    config = request.config(request.machine().likely_set)
     idle = {name for names, _, _ in _idle_options(request, config) for name in names}
     idle &= set(request.settings if among is None else request.settings.keys() & set(among))
     if not idle:
@@ -236,9 +236,21 @@ def _idle_options(request: Request, config: StylizeConfig) -> Iterator[tuple[tup
     """Rows of: the settings of this request that would do nothing; the message; the advice."""
     given, machine = request.settings, request.machine()
     yield (
-        ("art_model",) if machine.art_model is not None and machine.models == "lite" else (),
+        ("art_model",) if machine.art_model in ART_MODELS and machine.models == "lite" else (),
         "--art-model has no effect with --models lite, which has an art network of its own.",
         "Give --models full, or leave --art-model out.",
+    )
+    yield (
+        ("photo_model",) if machine.photo_model is not None and machine.models == "lite" else (),
+        "--photo-model has no effect with --models lite, which has a photo network of its own.",
+        "Give --models full, or leave --photo-model out.",
+    )
+    yield (
+        ("loss_models",)
+        if machine.loss_models is not None and machine.photo_model is None and machine.models != "sd15"
+        else (),
+        "--loss-models has no effect without --photo-model: the losses look through the set's own networks.",
+        "Leave it out, or give --photo-model.",
     )
 
     yield (

@@ -58,7 +58,7 @@ def is_read_otherwise(prompt: str, machine: MachineConfig) -> bool:
     """Whether a command line with this prompt would be taken for another, refused or asked about, unless --as-typed."""
     text = parse_prompt(prompt).text
     readings = [read_words_for_clip(text, vocabulary())] if machine.models != "lite" else []
-    readings += [read_words(text, vocabulary())] if machine.models != "full" else []
+    readings += [read_words(text, vocabulary())] if machine.likely_set != "full" else []
     return any(reading.text != text for reading in readings) or is_picture_name(text) or _says_nothing(text)
 
 

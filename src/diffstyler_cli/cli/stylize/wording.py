@@ -97,8 +97,11 @@ def _models(request: Request) -> tuple[bool, frozenset[str]]:
 
     machine = request.machine()
     try:
-        choice = choose(read_settings(paths=request.weights), machine.models, machine.art_model, request.weights)
+        choice = choose(
+            read_settings(paths=request.weights), machine.models, machine.art_model, request.weights,
+            photo_model=machine.photo_model, loss_models=machine.loss_models,
+        )  # fmt: skip
     except DiffStylerError:  # said when they are loaded
-        return machine.models == "full", vocabulary()
+        return machine.likely_set == "full", vocabulary()
     encoder = choice.lite_files.get("clip")
     return choice.set == "full", vocabulary(encoder) if encoder and choice.set == "lite" else vocabulary()

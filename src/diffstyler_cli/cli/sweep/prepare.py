@@ -14,6 +14,7 @@ from rich.filesize import decimal
 
 from ...config import MachineConfig, StylizeConfig, options
 from ...errors import OutputError, UsageError
+from ...models.cards import networks_named
 from ...recipe.schema import TORCH_NAMES
 from ...sweep.axes import PROMPT
 from ...version import __version__
@@ -80,6 +81,7 @@ class Prepared:
             "models": {**maker.hashes, "set": machine.models},
             "device": machine.device,
             "dtype": TORCH_NAMES[machine.dtype],
+            **networks_named(machine),
         }
 
     def settle(self, known: Callable[[Plan], Mapping[str, Any]]) -> None:
@@ -151,7 +153,10 @@ class Prepared:
         if saved is None or saved.get("dtype") not in names or not isinstance(saved.get("device"), str):
             return None
         weights, machine = self.request.base.weights, self.machine
-        choice = choose(read_settings(paths=weights), machine.models, machine.art_model, weights)
+        choice = choose(
+            read_settings(paths=weights), machine.models, machine.art_model, weights,
+            photo_model=machine.photo_model, loss_models=machine.loss_models,
+        )  # fmt: skip
         hashes = hashes_of(choice)
         if hashes is None or {**hashes, "set": choice.set} != saved.get("models"):
             return None

@@ -17,7 +17,7 @@ class Captioned(VelocityNetwork):
 
     Args:
         network: a conditioned network.
-        embedding: of the caption, (D,).
+        embedding: of the caption, as the network takes one: (D,), or L×D.
     """
 
     def __init__(self, network: VelocityNetwork, embedding: Tensor) -> None:
@@ -26,7 +26,12 @@ class Captioned(VelocityNetwork):
         self.embedding: Tensor
         self.register_buffer("embedding", embedding, persistent=False)
 
+    @property
+    def asked_at(self) -> tuple[float, float]:
+        """As the network."""
+        return self.network.asked_at
+
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         t = self.check_inputs(x, t, cond)
-        v: Tensor = self.network(x, t, self.embedding.expand(x.shape[0], -1))
+        v: Tensor = self.network(x, t, self.embedding.expand(x.shape[0], *self.embedding.shape))
         return v

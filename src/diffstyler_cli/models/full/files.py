@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from ...weights.cache import Cache
-from ...weights.registry import ComponentSpec
+from ...weights.registry import STAND_IN, ComponentSpec
 from ...weights.settings import Settings
 
 
@@ -21,16 +21,18 @@ class LocalFile:
     source: str
 
 
-def find_full(settings: Settings, art_model: str = "wikiart") -> tuple[dict[str, LocalFile], list[ComponentSpec]]:
+def find_full(
+    settings: Settings, art_model: str = "wikiart", *, photo: bool = True
+) -> tuple[dict[str, LocalFile], list[ComponentSpec]]:
     """The files of the full set by component, given ones before cached ones, and the components that have none.
 
-    A component that `art_model` makes unnecessary is in neither.
+    A component that `art_model` makes unnecessary is in neither, nor is the photo network without `photo`.
     """
     cache = Cache(settings.cache)
     files: dict[str, LocalFile] = {}
     missing: list[ComponentSpec] = []
     for component in settings.components():
-        if component.key == "art" and art_model != "wikiart":
+        if (component.key == "art" and art_model != "wikiart") or (component.key == "photo" and not photo):
             continue
         given = settings.paths.get(component.key)
         entry = cache.find(component.key)
@@ -54,7 +56,7 @@ def missing_error(missing: Sequence[ComponentSpec], settings: Settings) -> Weigh
 
     advice = f"Run diffstyler download, or give {' '.join(f'{component.option} PATH' for component in missing)}"
     if [component.key for component in missing] == ["art"]:
-        advice += ", or do without it: --art-model cc12m or lite"
+        advice += f", or do without it: diffstyler download {STAND_IN.name}, or --art-model cc12m or lite"
     return WeightsError(
         f"The full models are incomplete; missing: {', '.join(map(what, missing))}.",
         f"{advice}. The built-in models need nothing: --models lite.",

@@ -23,7 +23,7 @@ from ..clip import ClipEncoder, clip_weights
 from ..lite.load import load_lite
 from .captioned import ART_CAPTION, Captioned
 from .cc12m import CC12M
-from .files import find_full, missing_error
+from .files import LocalFile, find_full, missing_error
 from .unet import FourierFeatures
 from .vgg import Vgg19Features, vgg_weights
 from .wikiart import WikiArt
@@ -58,18 +58,7 @@ def load_full(
     files, missing = find_full(settings, art_model)
     if missing:
         raise missing_error(missing, settings)
-    modules: dict[str, Any] = {key: build(key) for key in files}
-    for key, file in files.items():
-        what = f"{file.path.name} as the {spec(key).role} {spec(key).name}"
-        place = _place(modules[key], device, dtype)
-        load_file_strict(weights_of(key, modules[key]), file.path, what, SELECT[key], place)
-        modules[key].eval().requires_grad_(False).to(device)
-    info = {
-        BY_KEY[key].name: ComponentInfo(
-            spec(key).name, spec(key).parameters, file.sha256 or sha256(file.path), file.source
-        )
-        for key, file in files.items()
-    }
+    modules, info = load_files(files, device, dtype)
     art: VelocityNetwork
     if art_model == "cc12m":
         art = Captioned(modules["photo"], modules["clip"].encode_text([ART_CAPTION])[0])
@@ -90,6 +79,33 @@ def load_full(
     )
 
 
+def load_files(
+    files: Mapping[str, LocalFile], device: torch.device | str, dtype: torch.dtype
+) -> tuple[dict[str, Any], dict[str, ComponentInfo]]:
+    """The components of these files by key, ready for inference, and by role what recipes record of them.
+
+    Raises:
+        WeightsError: a file is unreadable, or not that component's.
+    """
+    modules: dict[str, Any] = {key: build(key) for key in files}
+    for key, file in files.items():
+        what = f"{file.path.name} as the {spec(key).role} {spec(key).name}"
+        place = _place(modules[key], device, dtype)
+        load_file_strict(weights_of(key, modules[key]), file.path, what, SELECT[key], place)
+        modules[key].eval().requires_grad_(False).to(device)
+    info = {
+        BY_KEY[key].name: ComponentInfo(
+            spec(key).name,
+            spec(key).parameters,
+            file.sha256 or sha256(file.path),
+            file.source,
+            licence=spec(key).licence if file.sha256 else None,
+        )
+        for key, file in files.items()
+    }
+    return modules, info
+
+
 def build(key: str) -> nn.Module:
     """The component's module at full size, its weights not there yet."""
     if key in ("photo", "art"):
@@ -97,7 +113,7 @@ def build(key: str) -> nn.Module:
             return CC12M() if key == "photo" else WikiArt()
     makers: dict[str, Callable[[], nn.Module]]
     makers = {"clip": ClipEncoder, "vgg": Vgg19Features, "aesthetic": LinearAesthetic}
-    with _Uninitialised():
+    with Uninitialised():
         return makers[key]()
 
 
@@ -107,7 +123,7 @@ def weights_of(key: str, module: Any) -> nn.Module:
     return part
 
 
-class _Uninitialised(TorchFunctionMode):
+class Uninitialised(TorchFunctionMode):
     """Leaves out the random draws of new modules: their weights come from a file at once."""
 
     def __torch_function__(

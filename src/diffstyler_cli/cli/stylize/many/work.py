@@ -18,6 +18,7 @@ from ....batch.states import NOW, States
 from ....config import MachineConfig, StylizeConfig, options
 from ....errors import DiffStylerError, OutputError, UsageError, WeightsError
 from ....images.read import MAX_PIXELS
+from ....models.foreign.names import pinned
 from ....naming import text_of, without_secrets
 from ....remote import Place, Unreachable, Unwritable, Url, exists, is_url, place_of
 from ....roles import ROLES
@@ -170,7 +171,7 @@ class StylizeWork:
         request = self.request_of(job)
         styles = self._styles_of(job, request)
         machine: dict[str, Any] = {"models": self.model_set}
-        machine |= {n: v for n, v in request.settings.items() if n in options(MachineConfig) and v != "auto"}
+        machine |= pinned({n: v for n, v in request.settings.items() if n in options(MachineConfig) and v != "auto"})
         config = request.config(self.model_set)
         asked = Asked.of(
             config,
