@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py                     # the built-in models: phases, parts, sizes, sweep, two at once
     python benchmarks/speed.py --full              # also the full-size networks with random weights (12 GB, minutes)
-    python benchmarks/speed.py --json FILE         # the figures, as docs/speed/VERSION.json keeps them
+    python benchmarks/speed.py --keep              # also into docs/performance.md and benchmarks/history/VERSION.json
 
 All figures are of one run on this machine; ratios are between programs that ran in turns. It asserts nothing.
 """
@@ -25,6 +25,9 @@ from unittest.mock import patch
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parent / "docs" / "pictures" / "macaws.jpg"
+PAGE = HERE.parent / "docs" / "performance.md"
+HISTORY = HERE / "history"
+MARKS = ("<!-- figures of benchmarks/speed.py -->", "<!-- end of figures -->")
 COMMAND = [sys.executable, "-m", "diffstyler_cli"]
 PROMPT = "oil painting"
 ROUNDS = 3
@@ -349,12 +352,24 @@ def table(found: dict[str, Any]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="also full-size networks with random weights")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--keep", action="store_true", help="into docs/performance.md and the history")
     given = parser.parse_args()
     found = measure(given.full)
-    print("\n".join(table(found)))
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    rows = "\n".join(table(found))
+    print(rows)
+    if given.keep:
+        keep(found, rows)
+
+
+def keep(found: dict[str, Any], rows: str) -> None:
+    """Puts the figures between the marks of docs/performance.md, and into the history of releases."""
+    from diffstyler_cli.version import __version__
+
+    HISTORY.mkdir(exist_ok=True)
+    (HISTORY / f"{__version__}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n```\n{rows}\n```\n\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 from torch import Tensor
 
 from diffstyler_cli import Stylizer
 from diffstyler_cli.config import SOLVERS, StylizeConfig
 from diffstyler_cli.images import read_image
+from diffstyler_cli.models.base import VelocityNetwork
 from diffstyler_cli.pipeline import Finished
 from diffstyler_cli.pipeline.forecast import (
     Evaluations,
@@ -27,16 +27,14 @@ from diffstyler_cli.sample import SAMPLE
 SMALL = StylizeConfig(size=64, steps=4, seed=1, cutouts=1)
 
 
-class Counting(torch.nn.Module):
+class Counting(VelocityNetwork):
     """In the place of a network: it counts the pictures that pass through it, forward and back."""
 
-    def __init__(self, network: Any, name: str, counts: Counter[str]) -> None:
-        super().__init__()
+    def __init__(self, network: VelocityNetwork, name: str, counts: Counter[str]) -> None:
+        super().__init__(network.card)
         self.name, self.counts = name, counts
-        for fact in ("role", "t_min", "t_max", "multiple"):
-            setattr(self, fact, getattr(network, fact))
 
-    def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         self.counts[self.name] += len(x)
         v = 0.1 * x
         if v.requires_grad:

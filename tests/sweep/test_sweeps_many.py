@@ -14,6 +14,7 @@ from PIL import Image
 from sweep_browser import CHROMIUM, Browser
 
 from diffstyler_cli import Stylizer
+from diffstyler_cli.cli.sweep.engines import Hands
 from diffstyler_cli.cli.sweep.many import session
 from diffstyler_cli.config import StylizeConfig
 from diffstyler_cli.errors import NumericalError
@@ -193,7 +194,7 @@ def test_the_cells_of_all_photos_are_jobs_of_one_engine(lite_cli: Cli, monkeypat
     assert lite_cli(*given, "-o", "here")[0] == 0
     engine, whole = Pickling(), session.ManySweeps.__init__
     monkeypatch.setattr(
-        session.ManySweeps, "__init__", lambda self, console, models: whole(self, console, models, engine)
+        session.ManySweeps, "__init__", lambda self, console, models: whole(self, console, models, Hands(engine))
     )
     code, _, err = lite_cli(*given, "-o", "there")
     assert code == 0, err
