@@ -72,8 +72,11 @@ def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
     if gone:
         bytes_ = sum(part["download"] for part in facts["models"]["full"] if part["state"] == "missing")
         parts.append(Text(f"{len(gone)} of {len(facts['models']['full'])} are missing, {decimal(bytes_)} in all."))
+    kept = cache["free_diffusion"]
+    count = "1 file" if kept["files"] == 1 else f"{kept['files']} files"
+    rows = [("cache", place), ("free diffusion", f"{brief(kept['path'])}: {decimal(kept['bytes'])} in {count}")]
     return section(
-        "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
+        "Full-size models" + _used(facts, "full"), *parts, facts_grid([*rows, ("next", facts["next"] or "")])
     )
 
 
