@@ -42,7 +42,7 @@ OURS = re.compile(r"[0-9a-f]{64}\.safetensors|\.[0-9a-f]{64}-\w+")
 """Names of files, and of those that are being written."""
 LEFT_OVER = 3600.0
 """Seconds after which nobody is still writing a file."""
-FAULTS = (OSError, ValueError, SafetensorError)
+FAULTS = (OSError, ValueError, RuntimeError, SafetensorError)
 
 
 class KeptEnds:
@@ -77,8 +77,9 @@ class KeptEnds:
 
     def _read(self) -> list[Tensor]:
         """Raises ValueError and such for a file that was not written by `keep`, or has changed since."""
-        if not stat.S_ISREG(self.path.lstat().st_mode):  # a pipe would be waited for
-            raise ValueError("no regular file")
+        status = self.path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST:  # a pipe would be waited for
+            raise ValueError("no regular file, or too large")
         with safe_open(self.path, "pt") as file:
             facts = file.metadata() or {}
             state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - it is no dict
