@@ -62,6 +62,7 @@ class Stylizer:
         style_images: Sequence[Any] = (),
         palette: Any = None,
         places: Any = None,
+        cache: Any = None,
     ) -> Iterator[Event]:
         from PIL import Image
 

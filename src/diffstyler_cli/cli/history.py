@@ -18,7 +18,7 @@ from typing import Any
 
 from ..config_file import APP
 from ..remote import Place, is_url
-from .keeping import append, dispensable, held, replace, tail
+from .keeping import append, dispensable, forbidden, held, replace, tail
 
 NO_HISTORY = "DIFFSTYLER_NO_HISTORY"
 MOST = 1000
@@ -78,7 +78,7 @@ def history_path() -> Path:
 
 def is_kept(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether pictures are noted."""
-    return environment.get(NO_HISTORY, "").lower() in ("", "0", "false")
+    return not forbidden(NO_HISTORY, environment)
 
 
 def note(

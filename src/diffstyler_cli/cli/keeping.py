@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +25,11 @@ def dispensable(what: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError) as error:  # a path that cannot be, no home folder
         LOG.debug("%s: %s: %s", what, type(error).__name__, error)
+
+
+def forbidden(variable: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether an environment variable says that something is not to be kept."""
+    return environment.get(variable, "").lower() not in ("", "0", "false")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The diffusion side knows only these types; `lite` and `full` are two ways to fil
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -13,10 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..weights.digest import sha256_of_tensors
 from .cards import NetworkCard
 from .codec import PIXELS, Codec, Movable
 
 Role = Literal["photo", "art"]
+FIRST = 256
+"""Numbers of a tensor by which `VelocityNetwork.digest` knows it."""
 
 
 class Conditioner(Protocol):
@@ -112,6 +116,23 @@ class VelocityNetwork(nn.Module):
                 wanted = (x.shape[0], *self.cond_shape)
                 raise ValueError(f"{self.name} takes embeddings {wanted}, got {tuple(cond.shape)}")
         return t.to(device=x.device).float().expand(x.shape[0])
+
+    def digest(self) -> str:
+        """SHA-256 of its facts, its null condition and the first numbers of each of its tensors.
+
+        Beside the hash of its file it tells what was made of that: the precision, and what a class `also` knows.
+        """
+        with torch.no_grad():
+            firsts = [tensor.detach().flatten()[:FIRST].float() for tensor in self.state_dict().values()]
+        state = {"tensors": torch.cat(firsts)} if firsts else {}
+        if self.cond_shape is not None:
+            state["null"] = self.null_condition()
+        facts = f"{type(self).__qualname__} {self.card} {self.asked_at} {sha256_of_tensors(state | self.also())}"
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def also(self) -> dict[str, Tensor]:
+        """Numbers by name that its velocity depends on and that are no weights. For subclasses."""
+        return {}
 
     @property
     def parameter_count(self) -> int:

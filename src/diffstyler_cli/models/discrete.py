@@ -82,6 +82,10 @@ class AdaptedNetwork(VelocityNetwork):
         """Any time: beyond its table it knows what to do."""
         return 0.0, 1.0
 
+    def also(self) -> dict[str, Tensor]:
+        """Its table, and whether it takes whole timesteps only."""
+        return {"table": self.table.signal, "integer": torch.tensor(self.integer)}
+
     def timestep(self, t: Tensor) -> Tensor:
         """The timestep, (B,) float64, at which the table has the log-SNR of `t` (B,); beyond the table its end."""
         return self.table.find(t)[0]

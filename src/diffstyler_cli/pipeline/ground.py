@@ -57,13 +57,18 @@ class Ground:
         if drawn is not None:
             self._inside = drawn if factor == 1 else functional.max_pool2d(drawn.float(), factor) > 0
 
+    @property
+    def masked(self) -> bool:
+        """Whether the photo's own way is needed."""
+        return self._inside is not None
+
     def begin(self) -> None:
         """Forgets the way that the photo took before."""
         self._way = {0.0: self._x0}
 
     def keep(self, x: Tensor, t: float) -> None:
         """Keeps where free diffusion has carried the photo at time `t`."""
-        if self._inside is not None:
+        if self.masked:
             self._way[t] = x
 
     def settled(self, x: Tensor, t: float) -> Tensor:

@@ -164,15 +164,17 @@ class Free:
     steps: int
 
 
-def run_free(networks: Networks, subjects: Sequence[Subject], config: StylizeConfig) -> Iterator[Free]:
-    """Free diffusion of the photo at the size of every pass. No prompt, λ or seed is in it.
+def free_steps(config: StylizeConfig, passes: int) -> list[int]:
+    """Steps of free diffusion, by pass. Later ones go up only as far as they come down again."""
+    top = config.t1_steps() if config.round_trip else config.steps
+    return [2 * top - config.steps, *(config.pass_steps(number) for number in range(1, passes))]
 
-    Later passes go up only as far as they come down again (`StylizeConfig.pass_steps`).
-    """
+
+def run_free(networks: Networks, subjects: Sequence[Subject], config: StylizeConfig) -> Iterator[Free]:
+    """Free diffusion of the photo at the size of every pass. No prompt, λ or seed is in it."""
     null = checked(networks.unconditioned(networks.parts.photo, config.tile), "photo network")
     grid = t_grid(config.t1_steps())
-    top = config.t1_steps() if config.round_trip else config.steps
-    counts = [2 * top - config.steps, *(config.pass_steps(n) for n in range(1, len(subjects)))]
+    counts = free_steps(config, len(subjects))
     done = 0
     for number, subject in enumerate(subjects):
         T, there_and_back = config.pass_steps(number), config.round_trip and number == 0

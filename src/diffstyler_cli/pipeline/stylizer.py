@@ -17,10 +17,11 @@ from ..images import LoadedImage, Source, read_image
 from ..models.base import Components
 from ..prompts import Prompt, StyleImage
 from .conditions import check_prompts, make_conditions
+from .kept import kept_ends
 from .machine import resolve
 from .places import NOWHERE, PlaceMaps, Places, read_places, taken
 from .result import Event, Finished, Progress, StylizeResult
-from .sampling import Networks, make_objective, run_free, run_sampling
+from .sampling import Networks, free_steps, make_objective, run_free, run_sampling
 from .style_images import StylePicture
 from .subject import make_subjects
 
@@ -110,11 +111,12 @@ class Stylizer:
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         palette: Source | LoadedImage | None = None,
         places: Places | PlaceMaps | None = NOWHERE,
+        cache: str | Path | None = None,
         **overrides: Any,
     ) -> StylizeResult:
         """`run` to its end."""
         for event in self.run(
-            image, prompts, config, style_images=style_images, palette=palette, places=places, **overrides
+            image, prompts, config, style_images=style_images, palette=palette, places=places, cache=cache, **overrides
         ):
             if isinstance(event, Finished):
                 return event.result
@@ -129,6 +131,7 @@ class Stylizer:
         style_images: Sequence[str | Path | StyleImage | StylePicture] = (),
         palette: Source | LoadedImage | None = None,
         places: Places | PlaceMaps | None = NOWHERE,
+        cache: str | Path | None = None,
         **overrides: Any,
     ) -> Iterator[Event]:
         """Stylises `image` step by step: a `Progress` a step, and last `Finished`, which has the picture.
@@ -140,6 +143,8 @@ class Stylizer:
             style_images: pictures whose style is wanted, beside prompts or in their place: "painting.jpg:2".
             palette: a picture whose colours the result gets.
             places: what differs from place to place: masks, regions with prompts of their own, a map of λ.
+            cache: a folder where free diffusion is looked for and kept (`kept`), for other prompts on the same photo
+                there and later; the picture is the same to the last bit. None for no such folder.
             overrides: single settings by field name of `StylizeConfig`, e.g. lam=0.6; and of `Places`, e.g.
                 mask="face.png".
 
@@ -153,7 +158,7 @@ class Stylizer:
         settled, began = self._settled(config, overrides), time.monotonic()
         photo = image if isinstance(image, LoadedImage) else read_image(image)
         maps = read_places(places, photo, rest=bool(prompts or style_images)) if isinstance(places, Places) else places
-        yield from self._run([photo], prompts, settled, style_images, palette, maps, began)
+        yield from self._run([photo], prompts, settled, style_images, palette, maps, began, cache)
 
     def run_together(
         self,
@@ -192,6 +197,7 @@ class Stylizer:
         palette: Source | LoadedImage | None,
         maps: PlaceMaps | None,
         started: float,
+        cache: str | Path | None = None,
     ) -> Iterator[Event]:
         networks, parts, count = self.networks, self.components, len(photos)
         subjects = make_subjects(parts, photos, config, self.device, maps)
@@ -199,12 +205,23 @@ class Stylizer:
         regions = maps.prompts if maps else ()
         conditions = make_conditions(parts, prompts, style_images, config.prompt_weight, self.device, colours, regions)
         objectives = [make_objective(parts, subject, conditions, config) for subject in subjects]
-        timings = {"prepare": (time.monotonic() - started) / count}
+        kept = None if cache is None else kept_ends(Path(cache), networks, subjects, config)
+        found = None if kept is None else kept.find(self.device)
+        timings = {"prepare": (time.monotonic() - started) / count, "free": 0.0}
 
-        starts, began = [subject.x0 for subject in subjects], time.monotonic()
-        for free in run_free(networks, subjects, config):
-            starts[free.number] = free.x
-            seconds = time.monotonic() - started
-            yield Progress("free", free.step, free.steps, None, None, seconds, subjects[free.number].size)
-        timings["free"] = (time.monotonic() - began) / count
+        starts = [subject.x0 for subject in subjects]
+        if found is not None:
+            starts, steps = found, sum(free_steps(config, len(subjects)))
+            yield Progress("free", steps, steps, None, None, time.monotonic() - started, subjects[-1].size)
+        else:
+            began = time.monotonic()
+            for free in run_free(networks, subjects, config):
+                starts[free.number] = free.x
+                seconds = time.monotonic() - started
+                yield Progress("free", free.step, free.steps, None, None, seconds, subjects[free.number].size)
+            done = time.monotonic()
+            timings["free"] = (done - began) / count
+            if kept is not None and not networks.overflowed:
+                kept.keep(starts)
+                timings["prepare"] += time.monotonic() - done
         yield from run_sampling(networks, subjects, conditions, objectives, starts, [config] * count, timings)

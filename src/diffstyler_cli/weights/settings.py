@@ -42,6 +42,11 @@ class Settings:
     sha256: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def free_diffusion(self) -> Path:
+        """Where `stylize` keeps free diffusion, for the next prompt on a photo."""
+        return self.cache / "free"
+
     def components(self) -> tuple[ComponentSpec, ...]:
         """The table of components with this user's sources and hashes in it."""
         return tuple(

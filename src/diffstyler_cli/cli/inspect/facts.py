@@ -138,9 +138,15 @@ def full_models() -> dict[str, Any]:
             }
         )
     held = sum(file.stat().st_size for file in settings.cache.rglob("*") if file.is_file())
+    kept = [file.stat().st_size for file in settings.free_diffusion.glob("*.safetensors") if file.is_file()]
     return {
         "components": components,
-        "cache": {"path": str(settings.cache), "bytes": held, "free": cache.free()},
+        "cache": {
+            "path": str(settings.cache),
+            "bytes": held,
+            "free": cache.free(),
+            "free_diffusion": {"path": str(settings.free_diffusion), "files": len(kept), "bytes": sum(kept)},
+        },
     }
 
 

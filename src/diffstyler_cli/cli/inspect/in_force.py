@@ -21,6 +21,7 @@ from ...weights.settings import CACHE_VARIABLE, Settings, read_settings
 from ..history import NO_HISTORY, history_path, is_kept
 from ..options import arguments, parse
 from ..presets import preset_names, read_preset
+from ..stylize.kept import NO_CACHE
 from ..terminal.shell import joined
 from ..terminal.tables import brief, fitted, section
 from .job import Job
@@ -34,6 +35,7 @@ OWN = (
     VARIABLE,
     CACHE_VARIABLE,
     NO_HISTORY,
+    NO_CACHE,
     *(name for role in ROLES for name in (role.weights_variable, role.source_variable)),
 )
 """The environment variables that are read here."""

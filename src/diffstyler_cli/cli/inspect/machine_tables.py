@@ -76,8 +76,11 @@ def _full(facts: Mapping[str, Any], width: int) -> RenderableType:
         parts.append(Text(f"{len(gone)} of {len(facts['models']['full'])} are missing, {decimal(bytes_)} in all."))
     if facts["art_role"] is not None and facts["art_role"] not in ART_MODELS:
         parts.append(Text(f"The art role is played by {short(facts['art_role'])}."))
+    kept = cache["free_diffusion"]
+    count = "1 file" if kept["files"] == 1 else f"{kept['files']} files"
+    rows = [("cache", place), ("free diffusion", f"{brief(kept['path'])}: {decimal(kept['bytes'])} in {count}")]
     return section(
-        "Full-size models" + _used(facts, "full"), *parts, facts_grid([("cache", place), ("next", facts["next"] or "")])
+        "Full-size models" + _used(facts, "full"), *parts, facts_grid([*rows, ("next", facts["next"] or "")])
     )
 
 

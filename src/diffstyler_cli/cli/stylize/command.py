@@ -36,6 +36,7 @@ from ..terminal.console import is_terminal
 from ..terminal.help import Page
 from ..terminal.shell import joined as shell_words
 from . import masks
+from .kept import kept_folder
 from .many.cluster import cluster_of
 from .many.command import ManyRequest, stylize_many
 from .many.operands import read_prompts, sort_operands
@@ -78,6 +79,7 @@ KEEP_EXIF = "Keep the photo's date, camera and author in the file; with =all als
 FORCE = "Write over existing files; never over an input."
 NO_METADATA = "Leave the recipe (settings, seed, losses) out of the file."
 DRY_RUN = "Say what would be written and how long it would take, and load and make nothing."
+NO_CACHE = "Compute the photo's free diffusion anew, and keep nothing of it for the next prompt."
 PREVIEW = "Draw the picture in the terminal as it forms; needs 256 colours and UTF-8."
 PREVIEW_PATH = "Write the picture to FILE as it forms, for an image viewer."
 OPEN = "Open the picture in the desktop's viewer when it is done; of several, the first."
@@ -134,6 +136,7 @@ def command(
     frame: Annotated[str | None, option(FILES, FRAME, "--frame", takes="N")] = None,
     pixels: Annotated[str | None, option(FILES, PIXELS, "--max-pixels", takes="PIXELS")] = None,
     dry_run: Annotated[bool, option(FILES, DRY_RUN, "--dry-run")] = False,
+    no_cache: Annotated[bool, option(FILES, NO_CACHE, "--no-cache")] = False,
     file_of_words: PromptFile = None,  # no name with "prompt" in it: it is a path (places.check_log)
     from_file: FromFile = None,
     recursive: Recursive = False,
@@ -209,7 +212,7 @@ def command(
 
     from .session import Session
 
-    session = Session(call.console, call.state.models)
+    session = Session(call.console, call.state.models, cache=None if no_cache else kept_folder())
     call.account, call.documented = session.account, request.output != "-"
     _check_streams(call, request, show=show, interactive=interactive)
     if not as_typed:

@@ -69,15 +69,19 @@ class _Job:
 class Session:
     """Carries out requests one after the other, with one set of models and one account.
 
-    `recipe_of` makes the recipe that goes into a result's file; by default it is the result's own.
+    `recipe_of` makes the recipe that goes into a result's file; by default it is the result's own. `cache` is where
+    free diffusion is kept; None for nowhere.
     """
 
-    def __init__(self, console: Console, models: LoadedModels, recipe_of: RecipeOf | None = None) -> None:
+    def __init__(
+        self, console: Console, models: LoadedModels, recipe_of: RecipeOf | None = None, cache: Path | None = None
+    ) -> None:
         self.console = console
         self.models = models
         self.notices = Notices(console)
         self.account = PicturesAccount(models, self.notices)
         self._recipe_of = recipe_of or (lambda result: result.recipe)
+        self._cache = cache
         self._previewed = False
         self._can_preview = True
 
@@ -296,7 +300,7 @@ class Session:
         request = job.request
         with self._display(preview=request.preview and self._can_preview) as show:
             more: dict[str, Any] = {"style_images": job.style_images, "palette": job.palette, "places": job.places}
-            for event in stylizer.run(job.source, job.prompts, config, **more):
+            for event in stylizer.run(job.source, job.prompts, config, cache=self._cache, **more):
                 if isinstance(event, Finished):
                     return event.result
                 _log(event)
