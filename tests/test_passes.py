@@ -94,6 +94,7 @@ def whole_and_tiled(stylizer: Stylizer) -> list[Image.Image]:
     return [stylizer.stylize(SAMPLE, "van gogh", config, seed=seed, tile=tile).image for seed, tile in runs]
 
 
+@pytest.mark.slow
 def test_a_picture_in_tiles_is_much_the_same_as_one_drawn_whole(whole_and_tiled: list[Image.Image]) -> None:
     whole, tiled, other = (np.asarray(picture, float) for picture in whole_and_tiled)
     assert 0 < np.abs(whole - tiled).mean() < 0.6 * np.abs(whole - other).mean()

@@ -25,6 +25,7 @@ def spawned(*arguments: object, **options: Any) -> subprocess.CompletedProcess[b
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [("stylize", "photo.png", "oil", *QUICK, "-q", "-o", "-"), ("inspect",)])
+@pytest.mark.slow
 def test_standard_output_that_takes_only_a_part_is_an_error(
     photo: Path, unbuffered: str, arguments: tuple[str, ...]
 ) -> None:

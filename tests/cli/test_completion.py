@@ -73,6 +73,7 @@ def shell(
 
 
 @pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.slow
 def test_a_name_with_spaces_is_completed_to_one_word(shell: Callable[..., pexpect.spawn], name: str) -> None:
     child = shell(name)
     for typed, words in LINES.items():

@@ -27,6 +27,7 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_what_is_typed_while_bars_move_does_not_show_and_answers_no_question(terminal: Any, photo: Path) -> None:
     window = terminal("stylize", "photo.png", "oil", *STEPS, "-o", "a.png", "--interactive", rows=60, **SLOW)
     window.see("Free diffusion")
@@ -84,6 +85,7 @@ def test_ctrl_z_gives_the_shell_its_echo_and_cursor_and_fg_goes_on(photo: Path) 
     shell.close(force=True)
 
 
+@pytest.mark.slow
 def test_in_the_background_the_terminal_is_left_alone(photo: Path) -> None:
     shell = pexpect.spawn("sh", ["-im"], env=environment(PS1="ready> ", **SLOW), dimensions=(40, 100), timeout=20)
     shell.expect("ready> ")
@@ -114,6 +116,7 @@ def test_a_question_that_is_left_leaves_the_terminal_in_order(
 
 
 # --- a run that was started from a menu ------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_ctrl_c_in_a_run_from_the_menu_comes_back_to_it_and_names_what_is_finished(terminal: Any, photo: Path) -> None:
     arguments = ("-o", "a.png", "-n", "2", "--interactive", "--steps", "10", "--seed", "1")
     window = terminal("stylize", "photo.png", "oil", *arguments, rows=60, **SLOW)

@@ -54,6 +54,7 @@ def test_what_cannot_be_opened_is_a_notice_with_the_path(
     assert f"'a.png' cannot be opened here: {reason}." in json.loads(done.out)["notices"]
 
 
+@pytest.mark.slow
 def test_an_opener_that_stays_is_not_waited_for_nor_heard(
     process: Callable[..., Outcome], photo: Path, opener: Opener
 ) -> None:

@@ -190,6 +190,7 @@ def test_a_run_at_a_terminal(terminal: Any, photo: Path, columns: int, changes: 
         assert window.raw.isascii()
 
 
+@pytest.mark.slow
 def test_preview_at_a_terminal(terminal: Any, photo: Path) -> None:
     def screen(**changes: str) -> str:
         window = terminal("stylize", "photo.png", "oil", *QUICK, "--preview", **changes)

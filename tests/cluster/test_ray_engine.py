@@ -33,6 +33,7 @@ def by_number(result: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_each_job_is_told_of_once_and_one_that_kills_its_workers_ends_as_failed(tmp_path: Path) -> None:
     result = scenario("mixed", tmp_path)
     assert result["error"] is None

@@ -224,6 +224,7 @@ def test_at_a_terminal_the_plan_is_shown_and_confirmed(world: World) -> None:
     assert not world.store.log
 
 
+@pytest.mark.slow
 def test_at_a_terminal_bars_move_and_yes_asks_nothing(world: World) -> None:
     child = at_a_terminal(world, "--yes")
     child.expect(pexpect.EOF)

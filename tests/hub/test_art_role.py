@@ -74,6 +74,7 @@ def incomplete(stocked: HubWorld, monkeypatch: pytest.MonkeyPatch) -> HubWorld:
     return stocked
 
 
+@pytest.mark.slow
 def test_the_full_method_runs_with_both_networks_of_their_own(incomplete: HubWorld) -> None:
     refused = incomplete.run("stylize", "photo.png", "oil paint", *QUICK, "--models", "full")
     assert refused.code == 4
@@ -170,6 +171,7 @@ def test_without_a_network_the_other_is_not_offered(stocked: HubWorld, monkeypat
     assert "Another network can play" not in outcome.err
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_other_is_asked_for(stocked: HubWorld) -> None:
     (stocked.folder / "config.toml").write_text(
         f'[weights.art]\nsource = ["{stocked.store.url}/wikiart_256.pth"]\nsha256 = "{"0" * 64}"\n'

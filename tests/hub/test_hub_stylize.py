@@ -27,6 +27,7 @@ def stylize(world: HubWorld, *arguments: object, output: str = "out.png") -> dic
 
 
 # --- latents ---------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_from_the_hub_to_a_picture_of_two_latent_networks_and_back(stocked: HubWorld) -> None:
     assert stocked.run("download", "sd15", FINE_TUNE).code == 0
     stocked.forget()

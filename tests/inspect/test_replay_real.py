@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_harness import environment
 from PIL import Image
 
@@ -31,6 +32,7 @@ def test_every_field_is_documented() -> None:
     assert sorted(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == sorted(FIELDS)
 
 
+@pytest.mark.slow
 def test_a_replay_of_a_real_picture_is_the_same_file(
     photo: Path, lite_cli: Callable[..., tuple[int, str, str]]
 ) -> None:

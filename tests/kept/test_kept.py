@@ -379,6 +379,7 @@ def other_process(*words: str) -> subprocess.Popen[bytes]:
 HERE = (*PLAIN, "--device", "cpu", "--dtype", "fp32", "--force")
 
 
+@pytest.mark.slow
 def test_what_one_process_has_kept_another_one_finds(free: Callable[..., int], photo: Path) -> None:
     assert other_process("woodcut", *HERE, "-o", "other.png").wait(timeout=120) == 0
     assert free("photo.png", "woodcut", *PLAIN) == 0

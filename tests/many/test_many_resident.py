@@ -216,6 +216,7 @@ def test_two_at_once_in_one_folder_make_all_and_neither_fails_the_other(photo: P
     assert not list(Path("out").glob(".diffstyler-*"))
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_set_is_whole_in_the_end(photo: Path) -> None:
     folder_of(photo, 6)
     seed = ("--seed", "3")

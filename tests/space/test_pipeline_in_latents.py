@@ -21,6 +21,8 @@ from diffstyler_cli.pipeline.sampling import make_objective, run_free, run_sampl
 from diffstyler_cli.pipeline.subject import make_subject, make_subjects
 from diffstyler_cli.sample import SAMPLE
 
+pytestmark = pytest.mark.slow
+
 SIZE = (96, 64)
 SMALL: dict[str, Any] = {
     "size": 78, "steps": 3, "seed": 7, "cutouts": 2, "fresh_noise": 0.0, "t1": "2x", "guidance_scale": 0.5,

@@ -15,6 +15,8 @@ from plugin_packages import HALVES, MODULE, PYPROJECT, Install, entry
 
 from diffstyler_cli.sample import SAMPLE
 
+pytestmark = pytest.mark.slow
+
 SOURCES = Path(__file__).parents[2] / "src"
 QUICK = ("--models", "lite", "--size", "64", "--steps", "2", "--seed", "1", "--cutouts", "1")
 

@@ -22,6 +22,8 @@ from diffstyler_cli.sample import SAMPLE
 
 diffusers = pytest.importorskip("diffusers", reason="needs diffusers")
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"size": 128, "steps": 2, "seed": 1, "cutouts": 2, "working_size": 128}
 INFO = ComponentInfo("small", 0, "0" * 64, "a test")
 

@@ -55,6 +55,7 @@ def rows(folder: str) -> list[dict[str, Any]]:
     return [{name: value for name, value in cell.items() if name != "seconds"} for cell in cells]
 
 
+@pytest.mark.slow
 def test_cells_that_another_process_made_are_the_same_to_the_last_bit(lite_cli: Cli, use: Callable[..., None]) -> None:
     photos()
     line = ("sweep", "a.png", "woodcut", "--style-image", "b.png", "--palette", "b.png", "--mask", "mask.png")

@@ -134,6 +134,7 @@ def test_one_cell_that_fails_leaves_its_mates_alone(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.slow
 def test_the_batch_is_halved_where_memory_runs_out(
     sweep: Callable[..., Any], stylizer: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -100,6 +100,7 @@ def test_bars_thumbnails_and_a_menu_to_keep_a_cell_or_look_closer(tmp_path: Path
     assert window.child.exitstatus == 0
 
 
+@pytest.mark.slow
 def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "photo.jpg")
     quick = ["--size", "64", "--steps", "1", "--cutouts", "1", "--models", "lite", "--seed", "4"]
@@ -118,6 +119,7 @@ def test_a_stylised_picture_is_set_among_its_neighbours(tmp_path: Path) -> None:
     window.child.close(force=True)
 
 
+@pytest.mark.slow
 def test_sweep_alone_asks_and_enter_takes_the_sample_and_the_first_style(tmp_path: Path) -> None:
     window = Screen(tmp_path, "sweep")
     window.see("Which photo?  (Enter: the built-in sample; Tab completes; Esc: back)")

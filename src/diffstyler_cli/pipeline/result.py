@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -161,7 +162,7 @@ def recipe_of(
         dtype=TORCH_NAMES[made.machine.dtype],
         overflowed=sorted(made.overflowed),
         models={role: Model(**_known(dataclasses.asdict(info))) for role, info in made.models.items()},
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries={name: _version(name) for name in LIBRARIES},
         losses={
             name: LossEnds(start=_term(history[0][name]), final=_term(term))
             for name, term in (history[-1] if history else {}).items()
@@ -175,6 +176,9 @@ def recipe_of(
 def _known(facts: dict[str, Any]) -> dict[str, Any]:
     """Without the facts that only some components have."""
     return {name: value for name, value in facts.items() if value is not None}
+
+
+_version = cache(version)
 
 
 def _term(report: TermReport) -> Term:
