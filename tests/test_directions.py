@@ -31,7 +31,7 @@ Measure = Callable[..., dict[str, float]]
 
 def art_statistic(stylizer: Stylizer, picture: Image.Image) -> float:
     """log of the photo network's over the art network's denoising error, as in benchmarks/trends.py."""
-    x0 = make_subjects(stylizer.components, [picture], CONFIG, stylizer.device)[-1].x0
+    x0 = make_subjects(stylizer.components, [read_image(picture)], CONFIG, stylizer.device)[-1].x0
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
     ratios = []
     with torch.no_grad():
