@@ -63,6 +63,7 @@ def phases(size: str | None, folder: Path) -> dict[str, Any]:
         "-o",
         out,
         "--force",
+        "--no-cache",
         "--seed",
         "1",
         "--json",
@@ -96,7 +97,19 @@ def at_once(folder: Path) -> dict[str, float]:
     """Two bare commands at once against the two one after the other."""
 
     def words(name: str) -> list[str]:
-        return [*COMMAND, "stylize", str(PHOTO), PROMPT, "-o", str(folder / name), "--force", "--seed", "1", "-q"]
+        return [
+            *COMMAND,
+            "stylize",
+            str(PHOTO),
+            PROMPT,
+            "-o",
+            str(folder / name),
+            "--force",
+            "--seed",
+            "1",
+            "-q",
+            "--no-cache",
+        ]
 
     alone, together = [], []
     for _ in range(2):
@@ -121,7 +134,7 @@ def sweep(folder: Path) -> dict[str, float]:
     for lam in lams:
         for t1 in t1s:
             out = str(folder / "cell.png")
-            one = ["stylize", str(PHOTO), PROMPT, "-o", out, "--force", "--lambda", lam, "--t1", t1]
+            one = ["stylize", str(PHOTO), PROMPT, "-o", out, "--force", "--no-cache", "--lambda", lam, "--t1", t1]
             cells += process(*COMMAND, *one, *shared)[0]
     return {"cells": len(lams) * len(t1s), "sweep": grid, "one by one": cells}
 
@@ -146,11 +159,23 @@ def timed(spent: dict[str, float], owner: Any, name: str, label: Callable[..., s
 
 def parts(stylizer: Any, **settings: Any) -> dict[str, Any]:
     """Seconds of a run by part, evaluations, and FLOP (a multiplication and an addition are two)."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
 
     from diffstyler_cli.diffusion import guidance
     from diffstyler_cli.losses.objective import Objective
     from diffstyler_cli.pipeline.sampling import Networks
+
+    class Counter(TorchDispatchMode):
+        """torch's FlopCounterMode without its hooks on modules, which several backward passes at once do not bear."""
+
+        flop = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = func(*args, **(kwargs or {}))
+            count = flop_registry.get(func._overloadpacket)
+            self.flop += count(*args, **(kwargs or {}), out_val=out) if count else 0
+            return out
 
     def run() -> None:
         stylizer.stylize(PHOTO, PROMPT, seed=1, **settings)
@@ -165,10 +190,10 @@ def parts(stylizer: Any, **settings: Any) -> dict[str, Any]:
     ):
         run()
     whole = time.perf_counter() - began
-    with FlopCounterMode(display=False) as counter:
+    with Counter() as counter:
         run()
     rows = spent | {"everything else": whole - sum(spent.values())}
-    return {"whole": whole, "parts": rows, "gflop": counter.get_total_flops() / 1e9}
+    return {"whole": whole, "parts": rows, "gflop": counter.flop / 1e9}
 
 
 def ceilings(dtype: Any, device: str) -> dict[str, float]:
