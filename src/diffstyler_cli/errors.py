@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class DiffStylerError(Exception):
@@ -61,3 +64,17 @@ def out_of_memory(error: BaseException) -> bool:
             and any(words in str(error).lower() for words in _SAID)
         )
     )
+
+
+def cause_of(error: BaseException, kind: type[E]) -> E | None:
+    """The error of that kind that led to this one, or is it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, kind):
+        cause = cause.__cause__
+    return cause
+
+
+def takes_nothing(error: BaseException) -> bool:
+    """Whether the system takes no file any more: a full disk or quota, or one that may only be read."""
+    found = cause_of(error, OSError)
+    return found is not None and found.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -77,7 +77,7 @@ def test_without_ray_the_message_names_the_extra(cli: Cli, photos: Path, monkeyp
 
 
 def test_nothing_imports_ray_before_it_is_asked_for() -> None:
-    modules = ("batch.ray_engine", "batch.ray_worker", "cli.stylize.many.remote", "cli.app")
+    modules = ("batch.ray_engine", "batch.ray_worker", "cli.stylize.many.workers", "cli.app")
     code = f"import sys, {', '.join(f'diffstyler_cli.{name}' for name in modules)}; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0
 

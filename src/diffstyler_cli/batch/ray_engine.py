@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from ..errors import DiffStylerError, OutOfMemoryError
 from ..version import __version__
@@ -75,7 +76,10 @@ class RayEngine:
                 num_cpus=share.cores, num_gpus=share.gpus, max_restarts=0, max_task_retries=0, max_concurrency=4,
                 scheduling_strategy="SPREAD",
             )  # fmt: skip
-            make = lambda: kind.remote([parcel], __version__)  # in a list: Ray does not open it  # noqa: E731
+
+            def make() -> Any:
+                return kind.remote([parcel], __version__)  # in a list, which Ray does not open
+
             self._crew = Crew(cluster, make, share.workers, self._folder, self._say)
         return self._crew.wait_for_first()
 

@@ -16,7 +16,7 @@ from .request import SweepRequest
 from .work import SweepWork
 
 if TYPE_CHECKING:
-    from ..stylize.many.remote import Told
+    from ..stylize.many.workers import Told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ def hands_for(
     if given is not None or request.cluster is None:
         yield given or Hands(LocalEngine())
         return
-    from ..stylize.many.remote import engine_on, open_on
+    from ..stylize.many.workers import engine_on, open_on
 
     base = dataclasses.replace(request.base, settings=request.settings())
     model_set = work.models.chosen(base.machine(), base.weights)

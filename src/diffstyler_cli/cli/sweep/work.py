@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from ...errors import (
     OutputError,
     UsageError,
     WeightsError,
+    takes_nothing,
 )
 from ...prompts import parse_prompt
 from ...roles import ROLES
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from ...sweep.standing import Standing
 
 Watch = Callable[[Job, "Progress", Sequence[str]], None]
-HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors of the system after which no cell of another photo could be written either."""
 _MADE_BY = ("version", "models", "device", "dtype")
 """Of a sweep's identity, what may be another one on another machine."""
 _BY_CODE = {2: UsageError, 3: InputImageError, 4: WeightsError, 5: OutOfMemoryError}
@@ -160,7 +158,7 @@ class SweepWork:
     def failed(self, job: Job, error: Exception) -> Outcome:
         """What became of a job whose step raised: of one photo all others would meet the same."""
         failure = explain(error)
-        stops = self.alone or (isinstance(error, OutputError | OSError) and _system_error(error) in HOPELESS)
+        stops = self.alone or (isinstance(error, OutputError | OSError) and takes_nothing(error))
         facts = {"cells": job.own["cells"], "kind_of_error": type(error).__name__}
         return Outcome(
             job, FAILED, facts, code=failure.code, message=failure.message, advice=failure.advice, stops=stops
@@ -289,11 +287,3 @@ def _checked(job: Job, found: Prepared, maker: Maker) -> Standing:
     if digest(identity) != job.own["plan"]:
         raise InputImageError(f"{job.photo!r}, or a mask, is another picture for this worker.", "Check the paths.")
     return found.standing(maker)
-
-
-def _system_error(error: BaseException) -> int | None:
-    """The number of the error of the system that led to this one."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__
-    return None if cause is None else cause.errno

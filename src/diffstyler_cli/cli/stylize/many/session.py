@@ -31,10 +31,10 @@ from .account import ManyAccount
 from .cluster import LOCAL, RAY
 from .live import Display, display
 from .plan import Plan, check_folder, find, make_plan, seconds_of, without_results
-from .remote import engine_on, is_relative, open_on
 from .request import ManyRequest
 from .resident import Reads, jobs_of
 from .work import StylizeWork
+from .workers import engine_on, is_relative, open_on
 
 if TYPE_CHECKING:
     pass

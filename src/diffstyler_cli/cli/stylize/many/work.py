@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from ....batch.jobs import DONE, FAILED, SKIPPED, Job, Outcome
 from ....batch.manifest import Known, state_of
 from ....batch.states import NOW, States
 from ....config import MachineConfig, StylizeConfig, options
-from ....errors import DiffStylerError, OutputError, UsageError, WeightsError
+from ....errors import DiffStylerError, OutputError, UsageError, WeightsError, cause_of, takes_nothing
 from ....images.read import MAX_PIXELS
 from ....models.foreign.names import pinned
 from ....naming import text_of, without_secrets
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from ....pipeline.style_images import StylePicture
     from ..live import Display
 
-HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors of the system after which no other picture could be written either."""
 GPU_AT_ONCE = 16
 """Pictures that a GPU makes at once; fewer where its memory runs out. A CPU gains little, and one picture at a time is
 the same to the last bit as that photo's alone."""
@@ -336,9 +333,7 @@ class StylizeWork:
     def failed(self, job: Job, error: Exception) -> Outcome:
         """What became of a job whose step raised."""
         failure = explain(error)
-        hopeless = isinstance(error, OutputError) and (
-            getattr(_cause(error, OSError), "errno", None) in HOPELESS or _cause(error, Unwritable) is not None
-        )
+        hopeless = isinstance(error, OutputError) and (takes_nothing(error) or cause_of(error, Unwritable) is not None)
         return Outcome(
             job, FAILED, self._facts_of_failure(job, error), code=failure.code, message=failure.message,
             advice=failure.advice, stops=hopeless,
@@ -374,14 +369,6 @@ class StylizeWork:
             # what could not be reached is tried again
             facts |= {"input": None if isinstance(error, Unreachable) else state_of(job.photo)}
         return facts
-
-
-def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """The error of a kind that led to this one."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, kind):
-        cause = cause.__cause__
-    return cause
 
 
 def file_in(folder: Place | None, output: str) -> str:
